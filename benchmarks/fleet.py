@@ -20,7 +20,7 @@ from wattlas.model.scenario import Scenario
 from wattlas.placement.fleet.outage import outages
 from wattlas.placement.fleet.reach import reach
 from wattlas.placement.fleet.size import EXACT, Sizing
-from wattlas.placement.fleet.terms import Terms, terms_of
+from wattlas.placement.fleet.terms import FleetTerms, terms_of
 from wattlas.placement.hour import highs
 from wattlas.placement.hour.merge_sources import added_up
 
@@ -119,7 +119,7 @@ def _large(options: RunOptions) -> Figure:
     )
 
 
-def large_terms(options: RunOptions, hours: int = L_HOURS) -> Terms:
+def large_terms(options: RunOptions, hours: int = L_HOURS) -> FleetTerms:
     """The shared generator's L as the question of a fleet: everything must be served, from
     reserved accelerators."""
     arrays = shared_module(options, "instances").make("L", V=1, T=hours)
@@ -134,7 +134,9 @@ def large_terms(options: RunOptions, hours: int = L_HOURS) -> Terms:
     regions = len(arrays["cap"])
     each, none, free = np.ones(regions), np.zeros(regions), np.full(regions, np.inf)
     most = (instance.most_gpu_h.T @ instance.demand).max(axis=1)
-    return Terms(instance, measure, L_RENT_USD * hours * each, none, most, free, each, none, most)
+    return FleetTerms(
+        instance, measure, L_RENT_USD * hours * each, none, most, free, each, none, most
+    )
 
 
 def _with_on_demand(world: Scenario) -> Scenario:
@@ -150,7 +152,7 @@ def _with_on_demand(world: Scenario) -> Scenario:
     return replace(world, regions=regions)
 
 
-def _whole(terms: Terms) -> tuple[float, float]:
+def _whole(terms: FleetTerms) -> tuple[float, float]:
     """(CPU seconds, cost) of one program of all hours."""
     instance, measure = terms.instance, terms.measure
     columns, hours, regions = instance.columns, instance.demand.shape[1], len(terms.rent_usd)

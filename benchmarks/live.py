@@ -84,7 +84,7 @@ def deciding(requests: int) -> Figure:
     """decide + settle in process, the least of many short runs."""
     from tests.serve.toys import KEY as ACCOUNT
     from tests.serve.toys import NOON_S, book, table
-    from wattlas.serve.decision import Asked, End, Facts, Outcome, decide, settle
+    from wattlas.serve.decision import Asked, End, Facts, Settlement, decide, settle
 
     routing, best, each = table(), float("inf"), 500
     for run in range(max(requests * 5 // each, 1)):
@@ -95,7 +95,7 @@ def deciding(requests: int) -> Figure:
             facts = Facts(f"{run}-{n}", *ACCOUNT, "lagos", "chat", Asked.AUTO, NOON_S)
             decision = decide(facts, routing, ledger)
             assert decision is not None
-            outcome = Outcome(End.WHOLE, decision.place, decision.degraded, NOON_S)
+            outcome = Settlement(End.WHOLE, decision.place, decision.degraded, NOON_S)
             settle(ledger, facts.id, outcome)
         best = min(best, (time.process_time() - began) / each * 1e6)
     return Figure("decide + settle, in process", best, unit="µs", target=DECIDE_US)

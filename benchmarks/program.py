@@ -20,7 +20,7 @@ from wattlas.model.objective import Solver
 from wattlas.placement.hour import highs
 from wattlas.placement.hour.dispatch import solve_hours
 from wattlas.placement.problem.instance import Instance, build_instance
-from wattlas.placement.problem.lp import Layout, objective
+from wattlas.placement.problem.lp import ColumnLayout, objective
 from wattlas.placement.problem.unit_values import Measure, cost
 from wattlas.placement.window.linked_program import program_rows
 
@@ -33,7 +33,7 @@ SAME = 1e-7
 def our_program(instance: Instance, measure: Measure, hours: np.ndarray) -> Built:
     """Ours: arrays, one block per equation, passed whole."""
     began = time.process_time()
-    layout = Layout(instance, hours)
+    layout = ColumnLayout(instance, hours)
     value = objective(layout, measure)
     blocks = program_rows(layout, [])
     n = layout.columns

@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.registry import Benchmark, Figure, RunOptions
 from benchmarks.replay_srsim import us_per_request
 from wattlas.replays.kernel import state as S
-from wattlas.replays.kernel.state import Arrivals, Desk
+from wattlas.replays.kernel.state import ArrivalArrays, Desk
 from wattlas.replays.service.model import ServiceModel
 from wattlas.replays.service.pool import pools_of, run_to
 
@@ -113,7 +113,9 @@ def _kernel(
     )  # fmt: skip
     sums = S.new_sums(LEDGERS, np.array([SHARE] * LEDGERS), np.ones(LEDGERS, np.int64))
     out = S.new_records(count + FULL.batch if records else 0)
-    part = Arrivals(at_s[:count], source_of[:count], tokens[:count], np.arange(count), np.zeros(0))
+    part = ArrivalArrays(
+        at_s[:count], source_of[:count], tokens[:count], np.arange(count), np.zeros(0)
+    )
     fleet = S.new_fleet(pools, 1 << 16)
     began = time.process_time()
     run_to(pools, fleet, sums, desk, part, out, S.BIG)

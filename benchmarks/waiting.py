@@ -19,7 +19,7 @@ from wattlas.placement.problem.instance import build_instance
 from wattlas.placement.problem.queue import Queue
 from wattlas.placement.problem.unit_values import cost
 from wattlas.placement.window.queue_program import solve_queue
-from wattlas.placement.window.queue_search import EXACT, Found, search
+from wattlas.placement.window.queue_search import EXACT, QueueRates, search
 
 SIZES = {"tiny": 24, "month": 744, "year": 8760}
 """Hours of the embedded world."""
@@ -79,7 +79,7 @@ def _world(wait_h: int, hours: int) -> Scenario:
     return world.at_hours(np.arange(hours)) if hours < world.hours.count else world
 
 
-def _searched(world: Scenario) -> tuple[float, Found]:
+def _searched(world: Scenario) -> tuple[float, QueueRates]:
     """(CPU seconds, what the search found)."""
     instance = build_instance(world)
     began = time.process_time()

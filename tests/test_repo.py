@@ -240,3 +240,14 @@ def test_functions_take_few_arguments() -> None:
         and len([a for a in ast.walk(node.args) if isinstance(a, ast.arg) and a.arg != "self"]) > 8
     ]
     assert many == []
+
+
+def test_a_class_has_a_name_of_its_own() -> None:
+    """No two classes of the package share a name."""
+    names = [
+        node.name
+        for path in sorted((ROOT / "src").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ClassDef)
+    ]
+    assert sorted({name for name in names if names.count(name) > 1}) == []

@@ -14,7 +14,7 @@ import pytest
 
 from tests.studied import Studied
 from wattlas.report.report import render_report
-from wattlas.report.view import Server
+from wattlas.report.view import ResultsServer
 
 pytestmark = pytest.mark.browser
 
@@ -307,7 +307,7 @@ def test_it_prints_one_page(report: str, opened: Callable[..., Any]) -> None:
 
 def test_the_server_shows_the_same(open_page: Callable[..., Any], made: Studied) -> None:
     """`wattlas view` serves a page that is as quiet as the file."""
-    with Server(made.results()) as server:
+    with ResultsServer(made.results()) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from wattlas.cli import run
-from wattlas.cli.bar import Pace, bar, duration
+from wattlas.cli.bar import StagePace, bar, duration
 from wattlas.cli.common import say
 from wattlas.cli.streams import Screen
 
@@ -26,7 +26,7 @@ class Clock:
 def test_the_pace_of_a_stage() -> None:
     """Rate and time left are those of the stage, measured from when it began."""
     clock = Clock()
-    pace = Pace(total=200, unit="steps", now=clock)
+    pace = StagePace(total=200, unit="steps", now=clock)
     assert pace.step("placing", 0.5)
     assert pace.words() == "100 of 200 steps"
     clock.seconds += 10
@@ -41,7 +41,7 @@ def test_the_pace_of_a_stage() -> None:
 def test_a_stage_without_a_number() -> None:
     """The rate is in percent; nothing is claimed before anything is done."""
     clock = Clock()
-    pace = Pace(now=clock)
+    pace = StagePace(now=clock)
     pace.step("frontier", 0.0)
     assert pace.words() == ""
     clock.seconds += 4

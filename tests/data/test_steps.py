@@ -9,7 +9,7 @@ import pytest
 
 from tests.data.scenario_files import Folder, tiny_folder
 from wattlas.data.pack_checks import check_path
-from wattlas.data.place_checks import Place, _towns, implausible_trip, misplaced
+from wattlas.data.place_checks import Site, _towns, implausible_trip, misplaced
 from wattlas.data.scenario_file import example, read
 from wattlas.errors import InputError
 
@@ -115,18 +115,18 @@ def test_a_matrix_of_round_trips_is_read(tiny: Folder) -> None:
 @pytest.mark.parametrize(
     ("place", "zone", "words"),
     [
-        (Place(30.27, 97.74), "America/Chicago", "wrong sign"),
-        (Place(-59.9, 10.7), "Europe/Oslo", "latitude looks"),
-        (Place(13.4, 52.5), "Europe/Berlin", "swapped"),
-        (Place(10.0, 100.0), "America/Denver", "from the sun"),
-        (Place(43.8, 87.6), "Asia/Shanghai", ""),
-        (Place(64.1, -21.9), "Atlantic/Reykjavik", ""),
-        (Place(1.9, -157.4), "Pacific/Kiritimati", ""),
-        (Place(-36.8, 174.8), "Pacific/Auckland", ""),
-        (Place(0.0, 0.0), "UTC", ""),
+        (Site(30.27, 97.74), "America/Chicago", "wrong sign"),
+        (Site(-59.9, 10.7), "Europe/Oslo", "latitude looks"),
+        (Site(13.4, 52.5), "Europe/Berlin", "swapped"),
+        (Site(10.0, 100.0), "America/Denver", "from the sun"),
+        (Site(43.8, 87.6), "Asia/Shanghai", ""),
+        (Site(64.1, -21.9), "Atlantic/Reykjavik", ""),
+        (Site(1.9, -157.4), "Pacific/Kiritimati", ""),
+        (Site(-36.8, 174.8), "Pacific/Auckland", ""),
+        (Site(0.0, 0.0), "UTC", ""),
     ],
 )
-def test_places_are_judged_by_their_time_zone(place: Place, zone: str, words: str) -> None:
+def test_places_are_judged_by_their_time_zone(place: Site, zone: str, words: str) -> None:
     """A slip of sign or order is named with what was meant; far places of wide zones are not."""
     told = misplaced(place, zone)
     assert (told is None) is (words == "")
@@ -135,7 +135,7 @@ def test_places_are_judged_by_their_time_zone(place: Place, zone: str, words: st
 
 def test_nothing_outruns_light(tiny: Folder) -> None:
     """A round trip that light cannot make is told; studies and checks warn of places."""
-    oslo, sydney = Place(59.9, 10.7), Place(-33.9, 151.2)
+    oslo, sydney = Site(59.9, 10.7), Site(-33.9, 151.2)
     assert implausible_trip(oslo, sydney, 110.0) is None
     told = implausible_trip(oslo, sydney, 55.0)
     assert told is not None
@@ -153,9 +153,9 @@ def test_towns_of_zones_are_where_they_are() -> None:
     """Degrees and minutes, with seconds or without, on every side of the world."""
     towns = _towns()
     for zone, place in (
-        ("Europe/Berlin", Place(52.5, 13 + 22 / 60)),
-        ("America/New_York", Place(40 + 42 / 60 + 51 / 3600, -(74 + 23 / 3600))),
-        ("Australia/Sydney", Place(-(33 + 52 / 60), 151 + 13 / 60)),
+        ("Europe/Berlin", Site(52.5, 13 + 22 / 60)),
+        ("America/New_York", Site(40 + 42 / 60 + 51 / 3600, -(74 + 23 / 3600))),
+        ("Australia/Sydney", Site(-(33 + 52 / 60), 151 + 13 / 60)),
     ):
         assert (towns[zone].lat_deg, towns[zone].lon_deg) == pytest.approx(
             (place.lat_deg, place.lon_deg), abs=1e-9

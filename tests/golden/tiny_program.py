@@ -18,7 +18,7 @@ from wattlas.placement.constraints.registry import links
 from wattlas.placement.constraints.state_move import sticky
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.limit import Limit
-from wattlas.placement.problem.lp import Costs, Layout
+from wattlas.placement.problem.lp import ColumnLayout, Costs
 from wattlas.placement.problem.rows import Rows
 from wattlas.placement.problem.unit_values import carbon, cost
 from wattlas.placement.window.linked_program import layout_of, link_costs, program_rows
@@ -54,7 +54,7 @@ CLASSES = (
 """Per request of A: fast 1 Wh and 0.01 GPU-h, small half of both; of D twice as much."""
 
 
-def tiny_program() -> Layout:
+def tiny_program() -> ColumnLayout:
     """Three metros, two nodes, half hours 0 and 1 and, after a gap, 5, which stands for 30.
 
     Lagos and Accra differ in nothing for class D and are one source; sticky A keeps them apart.
@@ -111,19 +111,19 @@ def tiny_limits(instance: Instance) -> tuple[Limit, ...]:
     )
 
 
-def tiny_rows(layout: Layout) -> dict[str, Rows]:
+def tiny_rows(layout: ColumnLayout) -> dict[str, Rows]:
     """Every block of rows of the program by name: of the demand, each constraint, each limit."""
     tied = links(layout.instance.scenario)
     blocks = program_rows(layout, tied, tiny_limits(layout.instance), tiny_costs(layout))
     return {block.name: block for block in blocks}
 
 
-def tiny_costs(layout: Layout) -> Costs:
+def tiny_costs(layout: ColumnLayout) -> Costs:
     """What the columns of the links cost, by unit."""
     return link_costs(layout, links(layout.instance.scenario))
 
 
-def column_names(layout: Layout) -> list[str]:
+def column_names(layout: ColumnLayout) -> list[str]:
     """`x[t0,lagos.A,oslo,fast]` for every column, in order."""
     s = layout.instance.scenario
     who, where = source_names(layout), [r.id for r in s.regions]
@@ -150,7 +150,7 @@ def column_names(layout: Layout) -> list[str]:
     ]
 
 
-def source_names(layout: Layout) -> list[str]:
+def source_names(layout: ColumnLayout) -> list[str]:
     """`lagos+accra.D`: the metros that were merged, and their class."""
     s, (pointer, metro, klass) = layout.instance.scenario, layout.instance.members
     return [
@@ -159,7 +159,7 @@ def source_names(layout: Layout) -> list[str]:
     ]
 
 
-def row_names(layout: Layout, block: Rows) -> list[str]:
+def row_names(layout: ColumnLayout, block: Rows) -> list[str]:
     """`capacity[t0,oslo]` for every row of an equation, in order."""
     s, who = layout.instance.scenario, source_names(layout)
     limited = np.isfinite(layout.instance.capacity).any(axis=1)
@@ -181,7 +181,7 @@ def row_names(layout: Layout, block: Rows) -> list[str]:
             for n in one_hour[block.name]]  # fmt: skip
 
 
-def rows_text(layout: Layout, block: Rows, doc: str) -> str:
+def rows_text(layout: ColumnLayout, block: Rows, doc: str) -> str:
     """An equation as LP text, its formula as the first line."""
     columns = column_names(layout)
     lines = [f"\\ {doc}", "Subject To"]
@@ -194,7 +194,7 @@ def rows_text(layout: Layout, block: Rows, doc: str) -> str:
     return "\n".join([*lines, "End", ""])
 
 
-def objective_text(layout: Layout, values: np.ndarray, doc: str) -> str:
+def objective_text(layout: ColumnLayout, values: np.ndarray, doc: str) -> str:
     """An objective as LP text; columns that cost nothing are written, too."""
     names = column_names(layout)
     terms = [f"    {_term(value, name)}" for value, name in zip(values, names, strict=True)]

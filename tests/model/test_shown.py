@@ -16,7 +16,7 @@ from wattlas.data.scenario_file import EXAMPLES
 from wattlas.errors import UsageError
 from wattlas.model.frontier import Frontier
 from wattlas.model.scenario_listing import regions_listing
-from wattlas.model.shown import Columns, listing_html
+from wattlas.model.shown import FrameColumns, listing_html
 from wattlas.model.table import Column, Kind, Listing
 from wattlas.studies.board import Ways
 
@@ -85,7 +85,7 @@ def test_no_text_becomes_markup() -> None:
     drawn = listing_html(listing)
     assert "<script>" not in drawn
     assert "&lt;b&gt;" in drawn
-    long = Columns(n=list(range(100)))
+    long = FrameColumns(n=list(range(100)))
     assert "76 more rows" in long._repr_html_()
     assert long.to_polars().height == 100
 

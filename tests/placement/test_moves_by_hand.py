@@ -16,7 +16,14 @@ from wattlas.model.frictions import Frictions
 from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours
 from wattlas.placement.breakeven.breakeven import breakeven, stay
-from wattlas.placement.breakeven.moves import Move, Place, gain_usd, move_between, requests, saving
+from wattlas.placement.breakeven.moves import (
+    Move,
+    PlaceCharges,
+    gain_usd,
+    move_between,
+    requests,
+    saving,
+)
 
 CODE, LARGE, SMALL = 1, 0, 2
 FRICTIONS = Frictions(0.5, {"region-1": 0.1}, 0.25, carry_weights=True, move_state=True)
@@ -171,8 +178,10 @@ def test_the_stay_counts_the_hours_of_each_step() -> None:
     """The first stay that pays ends inside a step, as many hours in as its saving needs."""
     price = np.array([-10.0, 30.0, 50.0, -80.0])
     hours = np.array([2.0, 0.5, 6.0, 3.0])
-    move = Move(Place(price), Place(0.0), np.array([1.0, 2.0, 3.0, 1.0]), 1.0, one_off_usd=0.31,
-                step_hours=hours)  # fmt: skip
+    move = Move(
+        PlaceCharges(price), PlaceCharges(0.0), np.array([1.0, 2.0, 3.0, 1.0]), 1.0,
+        one_off_usd=0.31, step_hours=hours,
+    )  # fmt: skip
     # USD saved: −0.01·2, then 0.06·0.5, then 0.15 an hour: 0.31 − 0.01 is owed after 2.5 h.
     found = stay(move)
     assert found.value == pytest.approx(2.5 + 0.30 / 0.15)
@@ -181,7 +190,9 @@ def test_the_stay_counts_the_hours_of_each_step() -> None:
 
 def test_a_stay_that_only_earns_its_moving_back_never_pays() -> None:
     """A move that gains exactly nothing at its best does not pay."""
-    move = Move(Place(np.array([250.0, -250.0])), Place(0.0), 1.0, 1.0, one_off_usd=0.25)
+    move = Move(
+        PlaceCharges(np.array([250.0, -250.0])), PlaceCharges(0.0), 1.0, 1.0, one_off_usd=0.25
+    )
     assert stay(move).verdict is Verdict.NEVER
     assert stay(replace(move, one_off_usd=0.125)).value == pytest.approx(0.5)
 
@@ -192,8 +203,8 @@ def _why(move: Move) -> BreakEven:
 
 def test_what_eats_the_saving_is_weighed_by_requests() -> None:
     """Which part is named, and by how much, is a mean over requests, not over steps."""
-    origin = Place(np.array([100.0, 100.0]), egress_usd_per_gb=0.0)
-    away = Place(np.array([90.0, 130.0]), egress_usd_per_gb=np.array([0.9, 0.01]))
+    origin = PlaceCharges(np.array([100.0, 100.0]), egress_usd_per_gb=0.0)
+    away = PlaceCharges(np.array([90.0, 130.0]), egress_usd_per_gb=np.array([0.9, 0.01]))
     move = Move(origin, away, np.array([1.0, 9.0]), 1e-3, payload_bytes=1e5, one_off_usd=1.0)
     # 1e-3 kWh/request: energy (10 − 9·30)/10 = −26 USD/MWh, egress −(90 + 9·1)/10 = −9.9 USD/MWh.
     found = _why(move)
@@ -209,12 +220,12 @@ def test_what_eats_the_saving_is_weighed_by_requests() -> None:
 def test_each_part_of_the_saving_can_be_what_eats_it() -> None:
     """Accelerators, energy, carbon: the largest loss is named, with all of them added up."""
     expensive = {
-        "accelerators": Place(50.0, 300.0, usd_per_gpu_h=9.0),
-        "energy": Place(300.0, 300.0, usd_per_gpu_h=2.0),
-        "carbon": Place(50.0, 900.0, usd_per_gpu_h=2.0),
+        "accelerators": PlaceCharges(50.0, 300.0, usd_per_gpu_h=9.0),
+        "energy": PlaceCharges(300.0, 300.0, usd_per_gpu_h=2.0),
+        "carbon": PlaceCharges(50.0, 900.0, usd_per_gpu_h=2.0),
     }
     for part, away in expensive.items():
-        origin = Place(50.0, 300.0, usd_per_gpu_h=2.0)
+        origin = PlaceCharges(50.0, 300.0, usd_per_gpu_h=2.0)
         move = Move(origin, away, 10.0, 1e-3, 1e-4, one_off_usd=1.0, carbon_price_usd_per_t=500.0)
         verb = "cost" if part == "accelerators" else "costs"
         per_mwh = -float(saving(move).total_usd[0]) * 1e6

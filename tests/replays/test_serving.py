@@ -16,7 +16,7 @@ from wattlas.policy.protocol import Observed
 from wattlas.replays.arrivals.stream import AtRates
 from wattlas.replays.fleet import Replicas
 from wattlas.replays.kernel import state as S
-from wattlas.replays.kernel.state import Arrivals, Desk
+from wattlas.replays.kernel.state import ArrivalArrays, Desk
 from wattlas.replays.run import replay
 from wattlas.replays.service.model import ServiceModel
 from wattlas.replays.service.pool import run_to
@@ -134,7 +134,7 @@ def test_requests_go_to_what_is_on_before_what_starts(tiny: Scenario) -> None:
         np.array([0, 1, 1]), np.array([2]), np.ones(1), zeros.copy(), zeros, np.full(1, S.BIG),
         one, np.full(1, -1), one, np.zeros((1, 3)), one.copy(), on,
     )  # fmt: skip
-    came = Arrivals(at_s, np.zeros(count, np.int64), tokens, np.arange(count), np.zeros(0))
+    came = ArrivalArrays(at_s, np.zeros(count, np.int64), tokens, np.arange(count), np.zeros(0))
     out = S.new_records(count + 1)
     sums = S.new_sums(len(tiny.classes), np.zeros((0, 2), np.int64), np.ones(1, np.int64))
     fleet = run_to(replicas.pools, replicas.fleet, sums, desk, came, out, S.BIG)

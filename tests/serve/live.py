@@ -17,7 +17,7 @@ from typing import Any
 from tests.serve import shapes
 from wattlas.serve.gateway.health import Health
 from wattlas.serve.ledger.journal import Row
-from wattlas.serve.run import Service
+from wattlas.serve.run import RunningService
 
 KEYS = {"acme": "sk-acme", "plain": "sk-plain", "tiny": "sk-tiny"}
 ADMIN, TOKEN = "admin-token", "service-token"
@@ -244,10 +244,10 @@ class Live:
         path = self.write(configuration(urls, **changes))
         ready = threading.Event()
 
-        async def begin() -> Service:
-            return Service(path)
+        async def begin() -> RunningService:
+            return RunningService(path)
 
-        self.service: Service = self.call(begin())
+        self.service: RunningService = self.call(begin())
         self.running = asyncio.run_coroutine_threadsafe(self.service.run(ready.set), self.loop)
         assert ready.wait(START_S), self.running.exception(0)
 

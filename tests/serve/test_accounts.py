@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from tests.examples import examples
 from wattlas.serve.accounts import figures, rows_of
-from wattlas.serve.decision import Asked, Decision, End, Facts, Outcome, Reason
+from wattlas.serve.decision import Asked, Decision, End, Facts, Reason, Settlement
 from wattlas.serve.ledger.journal import Row
 from wattlas.serve.names import BUCKETS_S
 from wattlas.serve.schedule import Schedule
 from wattlas.serve.schedule_parts import SchedulePart
 from wattlas.serve.table import Place
-from wattlas.serve.totals import Totals
+from wattlas.serve.totals import MetricTotals
 
 START_S = datetime(2026, 11, 29, tzinfo=UTC).timestamp()
 PLACES = [Place("oslo", "large"), Place("oslo", "small"), Place("pune", "large")]
@@ -59,7 +59,7 @@ METERED = st.sampled_from([("", None), ("no-reading", None), ("odd-reading", Non
 
 
 @st.composite
-def endings(draw: Any) -> tuple[Decision, Outcome]:
+def endings(draw: Any) -> tuple[Decision, Settlement]:
     """A request that ended somehow, somewhere, in one of the two hours or outside of them."""
     utc_s = START_S + draw(st.floats(-100, 8000))
     facts = Facts(
@@ -69,7 +69,7 @@ def endings(draw: Any) -> tuple[Decision, Outcome]:
     )  # fmt: skip
     reason = draw(st.sampled_from(Reason))
     decision = Decision(facts, "w", draw(st.booleans()), draw(st.sampled_from(PLACES)), reason, 3)
-    outcome = Outcome(
+    outcome = Settlement(
         draw(st.sampled_from(End)), draw(st.sampled_from(PLACES + STRANGE)), draw(st.booleans()),
         utc_s + draw(st.floats(-1, 200)), draw(st.integers(0, 599)), "llama", "l", draw(TOKENS),
         draw(TOKENS), draw(st.sampled_from(["", "usage", "bytes"])), draw(st.integers(1, 3)),
@@ -78,7 +78,7 @@ def endings(draw: Any) -> tuple[Decision, Outcome]:
     return decision, outcome
 
 
-def row(made: Schedule, decision: Decision, outcome: Outcome) -> Row:
+def row(made: Schedule, decision: Decision, outcome: Settlement) -> Row:
     """One row by itself."""
     facts, place, hour = decision.facts, outcome.place, made.at(decision.facts.utc_s)
     tokens = outcome.tokens_in, outcome.tokens_out
@@ -138,7 +138,7 @@ def _figures(
 
 @examples(150)
 @given(st.lists(endings(), max_size=12))
-def test_rows_by_columns_are_rows_one_by_one(ended: list[tuple[Decision, Outcome]]) -> None:
+def test_rows_by_columns_are_rows_one_by_one(ended: list[tuple[Decision, Settlement]]) -> None:
     """In every field and type, over the hour's end, at places and of amounts that nobody knows."""
     made = schedule()
     found = rows_of(lambda: made)(ended)
@@ -156,17 +156,17 @@ def test_without_a_schedule_amounts_are_unknown() -> None:
     """A row is kept all the same."""
     facts = Facts("1", "a", "g", "lagos", "chat", Asked.AUTO, START_S)
     decision = Decision(facts, "w", True, PLACES[1], Reason.SAVING, 3)
-    (found,) = rows_of(lambda: None)([(decision, Outcome(End.WHOLE, PLACES[1], True, START_S))])
+    (found,) = rows_of(lambda: None)([(decision, Settlement(End.WHOLE, PLACES[1], True, START_S))])
     assert found[22:] == (*[None] * 9, "", *[None] * 5)
 
 
 @examples(100)
 @given(st.lists(endings(), max_size=12))
-def test_totals_are_those_of_rows_one_by_one(ended: list[tuple[Decision, Outcome]]) -> None:
+def test_totals_are_those_of_rows_one_by_one(ended: list[tuple[Decision, Settlement]]) -> None:
     """Counts, histograms and sums, however rows are put together in batches."""
     made = schedule()
     rows = [row(made, *each) for each in ended]
-    at_once, singly = Totals(), Totals()
+    at_once, singly = MetricTotals(), MetricTotals()
     at_once.take(rows)
     for each in rows:
         singly.take([each])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from wattlas.errors import InputError
 from wattlas.model.objective import Window
-from wattlas.serve.calendar import Calendar
+from wattlas.serve.calendar import WindowCalendar
 
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Apia"]
 
@@ -27,7 +27,7 @@ def seconds(text: str) -> float:
 )
 def test_windows_follow_one_another(window: Window, zone: str, utc_s: float) -> None:
     """Each moment lies in its window, and the next begins where that ends, with another name."""
-    calendar = Calendar(window, zone)
+    calendar = WindowCalendar(window, zone)
     span = calendar.at(utc_s)
     assert span.begins_s <= utc_s < span.ends_s
     assert calendar.at(span.begins_s) == span
@@ -54,7 +54,7 @@ def test_known_windows(
     window: Window, zone: str, at: str, label: str, begins: str, hours: int
 ) -> None:
     """A day on which the clock changes has 23 or 25 hours, and its month as many more."""
-    span = Calendar(window, zone).at(seconds(at))
+    span = WindowCalendar(window, zone).at(seconds(at))
     assert span.label == label
     assert span.begins_s == seconds(begins)
     assert span.ends_s - span.begins_s == hours * 3600
@@ -62,10 +62,10 @@ def test_known_windows(
 
 def test_one_window_for_ever() -> None:
     """It never ends."""
-    assert Calendar(Window.ALL).at(0.0) == Calendar(Window.ALL).at(4e9)
+    assert WindowCalendar(Window.ALL).at(0.0) == WindowCalendar(Window.ALL).at(4e9)
 
 
 def test_a_zone_that_is_unknown_is_refused() -> None:
     """With the fix."""
     with pytest.raises(InputError, match="no time zone"):
-        Calendar(Window.DAY, "Mars/Olympus")
+        WindowCalendar(Window.DAY, "Mars/Olympus")

@@ -26,7 +26,7 @@ from wattlas.model.objective import Window
 from wattlas.policy.cap import Counts
 from wattlas.serve.decision import Asked, Decision, End, decide, settle
 from wattlas.serve.ledger.book import Book
-from wattlas.serve.ledger.journal import Account
+from wattlas.serve.ledger.journal import ContractWindow
 from wattlas.serve.ledger.sqlite import SqliteStore
 
 SHARES = st.sampled_from(
@@ -111,7 +111,7 @@ class Cap(RuleBasedStateMachine):
                 self._forget(want.account, before[want.account])
         self.book.recorded(batch, done)
 
-    def _forget(self, account: Account, before: Counts) -> None:
+    def _forget(self, account: ContractWindow, before: Counts) -> None:
         """A variant writes no block down: after a crash the journal does not know of it."""
         self.unwritten = getattr(self, "unwritten", {})
         self.unwritten.setdefault(account, before.granted)

@@ -23,8 +23,8 @@ from wattlas.replays.arrivals.trace import open_trace
 from wattlas.serve import corrections
 from wattlas.serve.accounts import rows_of
 from wattlas.serve.corrections import HOUR_US, Revised, of_energy, of_signals
-from wattlas.serve.decision import Asked, Decision, End, Facts, Outcome, Reason
-from wattlas.serve.ledger.journal import Account, Batch, Row
+from wattlas.serve.decision import Asked, Decision, End, Facts, Reason, Settlement
+from wattlas.serve.ledger.journal import Batch, ContractWindow, Row
 from wattlas.serve.ledger.sqlite import SqliteStore
 from wattlas.serve.revised import read_revised
 from wattlas.serve.statements import statement, statement_csv, statement_rows, total
@@ -44,7 +44,7 @@ def made_rows(said: list[tuple[int, int, int, str]]) -> list[Row]:
         facts = Facts(f"boot-{n + 1}", "acme", "g", metro, "chat", Asked.AUTO, utc_s)
         low = PLACES[place].point == "small"
         decision = Decision(facts, MONTH, low, PLACES[place], Reason.SAVING, 3)
-        outcome = Outcome(
+        outcome = Settlement(
             End.WHOLE, PLACES[place], low, utc_s + 1, 200, "llama", "l", tokens, tokens
         )
         ended.append((decision, outcome))
@@ -175,7 +175,7 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
     made.close()
 
 
-ACCOUNT = Account("acme", "g", MONTH)
+ACCOUNT = ContractWindow("acme", "g", MONTH)
 
 
 def leads(text: bytes) -> bool:

@@ -17,8 +17,8 @@ from wattlas.serve.decision import (
     Decision,
     End,
     Facts,
-    Outcome,
     Reason,
+    Settlement,
     decide,
     failovers,
     settle,
@@ -201,7 +201,7 @@ def test_degrading_without_a_permit_is_charged() -> None:
     """Whoever served the fallback although full service was decided uses up the share."""
     ledger = stocked(0)
     decided(ledger, facts("1"))
-    settle(ledger, "1", Outcome(End.WHOLE, LOW, True, NOON_S))
+    settle(ledger, "1", Settlement(End.WHOLE, LOW, True, NOON_S))
     assert ledger.collect().charged == {"1"}
 
 

@@ -13,7 +13,7 @@ import pytest
 from tests.serve.live import TOKEN, Live
 from wattlas.serve import litellm
 from wattlas.serve.ledger.journal import Row
-from wattlas.serve.litellm import Hooks, Service
+from wattlas.serve.litellm import DecisionClient, Hooks
 
 DEPLOYMENTS: list[dict[str, Any]] = [
     {"model_info": {"region": region, "point": point, "fallback": point == "small"}}
@@ -45,7 +45,7 @@ def run(live: Live, work: Callable[[Hooks], Coroutine[Any, Any, None]]) -> list[
     before = {row.id for row in live.settled()}
 
     async def main() -> None:
-        hooks = Hooks(Service(live.service.addresses["decisions"], TOKEN), "acme")
+        hooks = Hooks(DecisionClient(live.service.addresses["decisions"], TOKEN), "acme")
         await work(hooks)
         await hooks.drain()
         assert hooks._open == {}
@@ -213,7 +213,7 @@ def test_without_a_service_all_is_full_and_what_ended_waits(live: Live) -> None:
 
     async def work(hooks: Hooks) -> None:
         (chosen,) = await ask(hooks, "w")
-        real, away = hooks._service, Service("http://127.0.0.1:9")
+        real, away = hooks._service, DecisionClient("http://127.0.0.1:9")
         hooks._service = away
         assert await ask(hooks, "v", "flex") == DEPLOYMENTS[:2]
         await succeed(hooks, "w", chosen)

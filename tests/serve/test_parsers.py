@@ -23,7 +23,7 @@ from wattlas.serve.gateway.json_text import (
 )
 from wattlas.serve.gateway.request import read_chat
 from wattlas.serve.gateway.upstream import header_of
-from wattlas.serve.gateway.usage import Meter
+from wattlas.serve.gateway.usage import TokenMeter
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
 VALUES = st.recursive(
@@ -205,7 +205,7 @@ def test_no_name_breaks_a_header(text: str) -> None:
 @given(VALUES)
 def test_usage_of_any_kind_gives_counts(said: Any) -> None:
     """Never negative, never beyond reason."""
-    meter = Meter(400)
+    meter = TokenMeter(400)
     meter.usage(said)
     meter.usage({"prompt_tokens": said, "completion_tokens": said})
     tokens_in, tokens_out, _ = meter.tokens(End.WHOLE)

@@ -23,12 +23,12 @@ from wattlas.errors import MachineError
 from wattlas.policy.cap import Counts
 from wattlas.serve.corrections import Revised, correct
 from wattlas.serve.decision import Decision, decide, settle
-from wattlas.serve.ledger.journal import Account, Batch, Want, head_after
+from wattlas.serve.ledger.journal import Batch, ContractWindow, Want, head_after
 from wattlas.serve.ledger.postgres import PostgresStore
 from wattlas.serve.statements import statement, statement_rows
 
 pytestmark = pytest.mark.postgres
-ACCOUNT = Account(*KEY, "all")
+ACCOUNT = ContractWindow(*KEY, "all")
 HALF, PHI = Fraction(1, 2), Fraction(3, 20)
 
 
@@ -128,7 +128,7 @@ def test_corrections_are_appended(store: PostgresStore) -> None:
     """As in a file: the chain goes on, and the cap's counts are as they were."""
     given = made_rows([(n % 2, n % 3, 1000 * n, "lagos") for n in range(9)])
     store.record(Batch(given))
-    account = Account("acme", "g", MONTH)
+    account = ContractWindow("acme", "g", MONTH)
     before, counts = statement_rows(store, "acme", MONTH), store.counts(account)
     signals = {("oslo", HOURS_US[0]): Revised(None, 99.0)}
     made = correct(store, "acme", signals, "v2", "revised")

@@ -13,9 +13,9 @@ import pytest
 
 from tests.serve.live import ADMIN, KEYS, TOKEN, Live, configuration, schedule
 from wattlas.errors import InputError
-from wattlas.serve.decision import End, Outcome
+from wattlas.serve.decision import End, Settlement
 from wattlas.serve.ledger.journal import Row, head_after
-from wattlas.serve.run import Service, check_files
+from wattlas.serve.run import RunningService, check_files
 
 AT_MJ = Row._fields.index("facility_mj")
 
@@ -418,7 +418,7 @@ def test_a_request_that_was_decided_belongs_to_its_window(live: Live) -> None:
     decision = plane.decide(facts)
     assert decision is not None
     assert decision.window == "all"
-    late = Outcome(End.WHOLE, decision.place, decision.degraded, plane.clock() + 1e7)
+    late = Settlement(End.WHOLE, decision.place, decision.degraded, plane.clock() + 1e7)
     assert plane.settle(facts.id, late)
 
 
@@ -437,5 +437,5 @@ def test_a_port_that_is_taken_is_told(live: Live) -> None:
         live.call(_open(path))
 
 
-async def _open(path: Any) -> Service:
-    return Service(path)
+async def _open(path: Any) -> RunningService:
+    return RunningService(path)

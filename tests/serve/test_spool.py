@@ -18,7 +18,7 @@ from tests.serve.test_gateway import GOOD, post
 from tests.serve.test_service import call, decide, settle
 from tests.serve.toys import NOON_S, book, facts, table
 from wattlas.serve import seal as seals
-from wattlas.serve.decision import Decision, End, Outcome, Reason
+from wattlas.serve.decision import Decision, End, Reason, Settlement
 from wattlas.serve.decision import decide as decided
 from wattlas.serve.ledger.spool import Spool
 from wattlas.serve.seal import MAC_LETTERS, Seal
@@ -154,14 +154,14 @@ def test_what_no_disk_took_is_told(tmp_path: Path) -> None:
         live.end()
 
 
-def drawn() -> Iterator[tuple[Decision, Outcome]]:
+def drawn() -> Iterator[tuple[Decision, Settlement]]:
     """Requests that ended in each way."""
     for n, end in enumerate(End):
         decision = decided(facts(str(n)), table(), book())
         assert decision is not None
         later = (Reason.FAILOVER, NOON_S + 0.05) if n else (None, None)
         said = (200 + n, "llama", "llama-8b", 7, None, "usage", 2, *later)
-        yield decision, Outcome(end, LOW, bool(n % 2), NOON_S + 0.1, *said)
+        yield decision, Settlement(end, LOW, bool(n % 2), NOON_S + 0.1, *said)
 
 
 def test_a_line_says_all_of_a_request() -> None:

@@ -23,8 +23,8 @@ from wattlas.policy.cap import Counts
 from wattlas.serve.decision import decide, settle
 from wattlas.serve.ledger.journal import (
     START,
-    Account,
     Batch,
+    ContractWindow,
     Row,
     Want,
     head_after,
@@ -36,7 +36,7 @@ from wattlas.serve.ledger.journal import (
 from wattlas.serve.ledger.sqlite import SqliteStore
 from wattlas.serve.statements import month_us, statement, statement_rows
 
-ACCOUNT = Account(*KEY, "all")
+ACCOUNT = ContractWindow(*KEY, "all")
 HALF = Fraction(1, 2)
 
 

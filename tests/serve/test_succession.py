@@ -20,7 +20,7 @@ from tests.serve.live import Live, configuration, schedule
 from tests.serve.test_service import call, decide, settle
 from wattlas.serve.corrections import HOUR_US, Revised, correct
 from wattlas.serve.ledger.sqlite import SqliteStore
-from wattlas.serve.plane import Clock, Plane, open_plane
+from wattlas.serve.plane import Plane, PlaneClock, open_plane
 from wattlas.serve.schedule import Schedule
 from wattlas.serve.schedule_parts import SchedulePart
 from wattlas.serve.succession import LONGEST_S, Succession
@@ -111,7 +111,7 @@ def timed(tmp_path: Path) -> tuple[Plane, dict[str, float], Path]:
     (tmp_path / "serve.yaml").write_text(json.dumps(configuration(urls)))
     plane = open_plane(
         tmp_path / "serve.yaml", lambda config: SqliteStore(config.ledger_path),
-        Clock(lambda: start, lambda: now["s"]),
+        PlaneClock(lambda: start, lambda: now["s"]),
     )  # fmt: skip
     return plane, now, path
 

@@ -10,11 +10,11 @@ import numpy as np
 
 from wattlas.model.objective import Window
 from wattlas.policy.routing import Routing
-from wattlas.serve.calendar import Calendar
-from wattlas.serve.decision import Asked, Decision, End, Facts, Outcome
-from wattlas.serve.ledger.book import Book, Contract
+from wattlas.serve.calendar import WindowCalendar
+from wattlas.serve.decision import Asked, Decision, End, Facts, Settlement
+from wattlas.serve.ledger.book import Book, TenantContract
 from wattlas.serve.ledger.journal import Row
-from wattlas.serve.table import Table
+from wattlas.serve.table import RoutingTable
 
 NOON_S = 1_790_000_000.0
 """A moment of 2026 at which the routing holds."""
@@ -43,17 +43,17 @@ def routing(**changes: Any) -> Routing:
     return Routing(**{**stated, **changes})
 
 
-def table(**changes: Any) -> Table:
+def table(**changes: Any) -> RoutingTable:
     """The routing made ready."""
-    return Table(routing(**changes))
+    return RoutingTable(routing(**changes))
 
 
-def rows_of(ended: Sequence[tuple[Decision, Outcome]]) -> list[Row]:
+def rows_of(ended: Sequence[tuple[Decision, Settlement]]) -> list[Row]:
     """Rows without figures."""
     return [row_of(decision, outcome) for decision, outcome in ended]
 
 
-def row_of(decision: Decision, outcome: Outcome) -> Row:
+def row_of(decision: Decision, outcome: Settlement) -> Row:
     f = decision.facts
     return Row(
         f.id, f.tenant, f.contract, decision.window, int(f.utc_s * 1e6),
@@ -66,9 +66,9 @@ def row_of(decision: Decision, outcome: Outcome) -> Row:
 
 def contracts(
     share: Fraction = Fraction(3, 20), window: Window = Window.ALL, zone: str = "UTC"
-) -> Mapping[tuple[str, str], Contract]:
+) -> Mapping[tuple[str, str], TenantContract]:
     """One contract of one tenant."""
-    return {KEY: Contract(share, Calendar(window, zone))}
+    return {KEY: TenantContract(share, WindowCalendar(window, zone))}
 
 
 def book(share: Fraction = Fraction(3, 20), window: Window = Window.ALL) -> Book:
@@ -82,6 +82,6 @@ def facts(id: str, asked: Asked = Asked.AUTO, utc_s: float = NOON_S, **changes: 
     return Facts(id=id, asked=asked, utc_s=utc_s, **stated)
 
 
-def outcome(decision: Decision, end: End = End.WHOLE, utc_s: float = NOON_S + 1) -> Outcome:
+def outcome(decision: Decision, end: End = End.WHOLE, utc_s: float = NOON_S + 1) -> Settlement:
     """How the request ended, at the place that was decided."""
-    return Outcome(end, decision.place, decision.degraded, utc_s)
+    return Settlement(end, decision.place, decision.degraded, utc_s)

@@ -20,7 +20,7 @@ from wattlas.placement.problem.baseline_region import baseline_region
 from wattlas.placement.problem.feasibility import degraded_points, feasibility
 from wattlas.studies.baseline_means import at_baseline
 from wattlas.studies.board import Ways, board_of, board_of_table
-from wattlas.studies.grams import PLACES, Board, Client, foreseen, grams, intensity
+from wattlas.studies.grams import PLACES, Board, RequestGroup, foreseen, grams, intensity
 
 INF = float("inf")
 
@@ -236,7 +236,7 @@ def test_nobody_is_degraded_into_emitting_more() -> None:
     np.testing.assert_allclose(away.green_g, np.minimum(base.green_g, away.full_g))
     assert (grams(board, "NO", "local").green_g == grams(board, "NO", "local").full_g).all()
     kappa = np.array([[100.0, 100.0], [130.0, 110.0]])
-    one = Client("a", 0, np.ones(2), np.array([1.0, INF]), np.array([INF, 0.9]))
+    one = RequestGroup("a", 0, np.ones(2), np.array([1.0, INF]), np.array([INF, 0.9]))
     board = Board(("a",), (one,), kappa, np.arange(2), 1.0, True)
     np.testing.assert_allclose(grams(board, "a", "remote").green_g, [100.0, 99.0])
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from wattlas.errors import InputError
-from wattlas.tiers.ahead import Ahead, Ledger, day_ahead, plan_ahead
+from wattlas.tiers.ahead import Ahead, CatchUp, day_ahead, plan_ahead
 from wattlas.tiers.days import by_day, daily
 from wattlas.tiers.share import green_share
 
@@ -84,7 +84,7 @@ def test_each_day_is_a_linear_program(rule: str, reserve: float) -> None:
         owed += beyond(full, green, at)
     found = plan_ahead(
         full, green, cap, seen, seen_green, asked, rule,
-        Ledger(horizon, reserve, per_day),
+        CatchUp(horizon, reserve, per_day),
     )  # fmt: skip
     np.testing.assert_allclose(found.degraded, degraded, atol=1e-6)
     weight = asked * (1 - degraded) if rule == "percentile" else asked
@@ -97,7 +97,7 @@ def test_a_perfect_forecast_keeps_the_cap() -> None:
     """Planned and delivered are one, the cap holds, and little more is degraded than need be."""
     series = wave(60)
     cap = 0.9 * series.mean()
-    found = plan_ahead(series, series / 2, cap, series, series / 2, ledger=Ledger(reserve=0.0))
+    found = plan_ahead(series, series / 2, cap, series, series / 2, ledger=CatchUp(reserve=0.0))
     assert found.mean_g == pytest.approx(found.planned_g)
     assert found.kept
     least = green_share(series, series / 2, cap).share
@@ -158,7 +158,7 @@ def test_bad_questions_are_told_at_once() -> None:
     with pytest.raises(InputError) as caught:
         plan_ahead(
             np.array([1.0, np.nan]), np.array([1.0]), -1.0, np.array([-1.0, 2.0]),
-            np.array([1.0, 1.0]), np.zeros(2), "best", Ledger(0, -1.0, 0),
+            np.array([1.0, 1.0]), np.zeros(2), "best", CatchUp(0, -1.0, 0),
         )  # fmt: skip
     assert [p.where for p in caught.value.problems] == [
         "rule", "green_g", "full_g", "requests", "cap_g", "forecast_full_g", "horizon_days",

@@ -23,7 +23,7 @@ BAR_WIDTH = 24
 
 
 @dataclass
-class Pace:
+class StagePace:
     """How fast a stage goes, measured from when it was first told of.
 
     `total` is how many `unit` the stage has; without it the rate is in percent.
@@ -77,13 +77,13 @@ def duration(seconds: float) -> str:
 @contextmanager
 def bar(verb: str, total: int = 0, unit: str = "") -> Iterator[Tell]:
     """Show progress while the work lasts, and clear it when it is done."""
-    pace = Pace(total, unit)
+    pace = StagePace(total, unit)
     with _drawn(verb, pace) if sys.stderr.isatty() else _written(verb, pace) as tell:
         yield tell
 
 
 @contextmanager
-def _written(verb: str, pace: Pace) -> Iterator[Tell]:
+def _written(verb: str, pace: StagePace) -> Iterator[Tell]:
     """A line when a stage begins, and another every few seconds while it lasts."""
     last = pace.now()
 
@@ -100,7 +100,7 @@ def _written(verb: str, pace: Pace) -> Iterator[Tell]:
 
 
 @contextmanager
-def _drawn(verb: str, pace: Pace) -> Iterator[Tell]:
+def _drawn(verb: str, pace: StagePace) -> Iterator[Tell]:
     """A bar that is drawn over itself; what cannot tell its share yet has one that moves."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn

@@ -127,10 +127,10 @@ def _over_patience(
 ) -> None:  # fmt: skip
     """What patience is worth, on the terminal, as JSON or as a table."""
     from wattlas.placement.frontier.patience import over_patience
-    from wattlas.placement.frontier.question import Question
+    from wattlas.placement.frontier.question import FrontierQuestion
     from wattlas.studies.waits import patience_listing, patience_table
 
-    least = Question.of(loaded, "scale", objective, carbon_price).as_objective()
+    least = FrontierQuestion.of(loaded, "scale", objective, carbon_price).as_objective()
     with bar("Frontier") as tell:
         waits_h, plans = over_patience(
             loaded,

@@ -22,9 +22,9 @@ def command(
 ) -> None:
     """Show a results folder: the report, and each table as CSV and JSON. Ctrl-C ends it."""
     from wattlas.report.results import open_results
-    from wattlas.report.view import Server
+    from wattlas.report.view import ResultsServer
 
-    with Server(open_results(folder), port) as server:
+    with ResultsServer(open_results(folder), port) as server:
         typer.echo(server.url)
         sys.stdout.flush()
         typer.echo(f"Showing {folder} on this machine only. Ctrl-C ends it.", err=True)

@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 
 from wattlas.data.draft import Draft
 from wattlas.data.entities import Entities, Entity, check_id
-from wattlas.data.place_checks import Place, misplaced
+from wattlas.data.place_checks import Site, misplaced
 from wattlas.data.points import per_token
 from wattlas.data.schema.places import REGIONS
 from wattlas.errors import Problem
@@ -313,7 +313,7 @@ def warn_places(draft: Draft) -> Iterator[Problem]:
             lat, lon = entity.get("lat_deg"), entity.get("lon_deg")
             if lat is None or lon is None:
                 continue
-            told = misplaced(Place(lat, lon), entity.get("timezone"))
+            told = misplaced(Site(lat, lon), entity.get("timezone"))
             if told is not None:
                 yield entity.problem("lon_deg", *told)
 

@@ -14,7 +14,7 @@ from wattlas.data.place_checks import (
     LIGHT_KM_PER_MS,
     ROUNDING_MS,
     SLOWEST_MS,
-    Place,
+    Site,
     implausible_trip,
 )
 from wattlas.data.reader.cells import doubled, typed
@@ -99,7 +99,7 @@ def _outran(
     cells = np.argwhere(odd & ~pairs.modelled)
     for a, b in cells[:1]:
         ends = [
-            Place(float(lat), float(lon))
+            Site(float(lat), float(lon))
             for lat, lon in (
                 (coordinates(origin)[0][a], coordinates(origin)[1][a]),
                 (coordinates(target)[0][b], coordinates(target)[1][b]),

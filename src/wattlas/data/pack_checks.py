@@ -21,7 +21,7 @@ from wattlas.data.pack import (
     find_pack,
     read_manifest,
 )
-from wattlas.data.place_checks import Place, implausible_trip, misplaced
+from wattlas.data.place_checks import Site, implausible_trip, misplaced
 from wattlas.data.reader.cells import doubled, typed
 from wattlas.data.reader.dialect import ROW, read_frame
 from wattlas.data.reader.source import SourceTable, read_table, source_of
@@ -218,7 +218,7 @@ def check_references(tables: Sources) -> Iterator[Problem]:
 
 def check_places(tables: Sources) -> Iterator[Problem]:
     """Places that do not fit their time zone, and round trips that light cannot make."""
-    places: dict[str, dict[str, Place]] = {}
+    places: dict[str, dict[str, Site]] = {}
     for name in ("metros", "nodes", "regions"):
         if name not in tables:
             continue
@@ -230,8 +230,8 @@ def check_places(tables: Sources) -> Iterator[Problem]:
         for (identity, lat, lon, row), zone in zip(rows, zones, strict=True):
             if identity is None or lat is None or lon is None:
                 continue
-            places.setdefault(name, {})[identity] = Place(lat, lon)
-            told = misplaced(Place(lat, lon), zone)
+            places.setdefault(name, {})[identity] = Site(lat, lon)
+            told = misplaced(Site(lat, lon), zone)
             if told is not None:
                 yield tables[name].problem(row, "lon_deg", *told)
     for name in ("rtt_metro_node", "rtt_node_region"):

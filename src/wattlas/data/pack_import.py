@@ -16,7 +16,7 @@ from wattlas.data.hours_checks import HoursTable, lacks
 from wattlas.data.importers import Imported, Rules, prepare
 from wattlas.data.pack import MANIFEST, Manifest, ManifestEntry, PackTime, read_manifest
 from wattlas.data.pack_lock import holding_pack
-from wattlas.data.pack_merge import Counts, merged_hours, merged_pairs
+from wattlas.data.pack_merge import MergeCounts, merged_hours, merged_pairs
 from wattlas.data.pack_span import shared_time
 from wattlas.data.pack_writer import NewTable, PackHead, write_pack
 from wattlas.data.reader.cells import doubled, typed
@@ -38,7 +38,7 @@ class ImportResult:
     """Rows of the table, those of before with them."""
     zones: tuple[str, ...]
     """Series of the table: zones, metros, regions or nodes."""
-    counts: Counts
+    counts: MergeCounts
     notes: tuple[str, ...]
     """What a reader should know of how the files were read, and what was done to them."""
     gaps: tuple[Problem, ...]
@@ -69,7 +69,7 @@ def import_hours(
     else:
         new = _pairs(new)
     entry = None if before is None else before.tables.get(new.table)
-    rows, counts = new.frame, Counts(added=new.frame.height)
+    rows, counts = new.frame, MergeCounts(added=new.frame.height)
     if entry is not None:
         file = folder / entry.file
         need = (TIME, *schema.series) if schema.series else schema.key

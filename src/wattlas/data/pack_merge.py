@@ -19,7 +19,7 @@ SAME = 1e-9
 
 
 @dataclass(frozen=True)
-class Counts:
+class MergeCounts:
     """What a merge did to rows."""
 
     added: int = 0
@@ -43,7 +43,7 @@ class Counts:
 
 def merged_hours(
     old: pl.DataFrame, new: Imported, file: str, overwrite: bool, allow_gaps: bool
-) -> tuple[pl.DataFrame, Counts]:
+) -> tuple[pl.DataFrame, MergeCounts]:
     """The rows of the pack and the new ones; an hour in both is an error unless replaced."""
     schema = TABLES[new.table]
     key = schema.series[0] if len(schema.series) == 1 else "__series"
@@ -70,12 +70,14 @@ def merged_hours(
         )
     made, counts = _joined(before, rows, new, [TIME, *schema.series], key, file, overwrite)
     kept = [c for c in schema.by_name if c in made.columns]
-    return made.select(kept), Counts(counts.added, counts.replaced, counts.same, dropped.height)
+    return made.select(kept), MergeCounts(
+        counts.added, counts.replaced, counts.same, dropped.height
+    )
 
 
 def merged_pairs(
     old: pl.DataFrame, new: Imported, file: str, overwrite: bool
-) -> tuple[pl.DataFrame, Counts]:
+) -> tuple[pl.DataFrame, MergeCounts]:
     """The pairs of the pack and the new ones; a pair in both is an error unless replaced."""
     schema = TABLES[new.table]
     key = list(schema.key)
@@ -91,7 +93,7 @@ def _joined(
     key: str,
     file: str,
     overwrite: bool,
-) -> tuple[pl.DataFrame, Counts]:
+) -> tuple[pl.DataFrame, MergeCounts]:
     both = old.join(rows, on=at, how="full", coalesce=True, suffix="__new")
     theirs = {v: f"{v}__new" if f"{v}__new" in both.columns else v for v in new.values}
     had = [pl.col(v).is_not_null() & pl.col(n).is_not_null() for v, n in theirs.items() if n != v]
@@ -111,7 +113,7 @@ def _joined(
     made = both.with_columns(
         pl.coalesce(n, n.removesuffix("__new")).alias(n.removesuffix("__new")) for n in names
     ).drop(*names, "__had", "__differs")
-    return made, Counts(rows.height - replaced - same, replaced, same)
+    return made, MergeCounts(rows.height - replaced - same, replaced, same)
 
 
 def _conflicts(rows: pl.DataFrame, new: Imported, key: str, file: str) -> list[Problem]:

@@ -26,14 +26,14 @@ FAR_H = 3.5
 
 
 @dataclass(frozen=True)
-class Place:
+class Site:
     """Where something stands, degrees."""
 
     lat_deg: float
     lon_deg: float
 
 
-def misplaced(place: Place, zone: str | None) -> tuple[str, str] | None:
+def misplaced(place: Site, zone: str | None) -> tuple[str, str] | None:
     """What is wrong with a place whose time zone contradicts it, and the fix; None if nothing."""
     if zone is None or not is_timezone(zone):
         return None
@@ -53,16 +53,16 @@ def misplaced(place: Place, zone: str | None) -> tuple[str, str] | None:
     return what, "Check the longitude, its sign, and the time zone."
 
 
-def _slips(place: Place) -> Iterator[tuple[Place, str]]:
+def _slips(place: Site) -> Iterator[tuple[Site, str]]:
     """What a place may have been meant to be."""
     lat, lon = place.lat_deg, place.lon_deg
-    yield Place(lat, -lon), "the longitude looks as if it had the wrong sign"
-    yield Place(-lat, lon), "the latitude looks as if it had the wrong sign"
+    yield Site(lat, -lon), "the longitude looks as if it had the wrong sign"
+    yield Site(-lat, lon), "the latitude looks as if it had the wrong sign"
     if abs(lon) <= 90:
-        yield Place(lon, lat), "latitude and longitude look swapped"
+        yield Site(lon, lat), "latitude and longitude look swapped"
 
 
-def implausible_trip(a: Place | None, b: Place | None, rtt_ms: float) -> tuple[str, str] | None:
+def implausible_trip(a: Site | None, b: Site | None, rtt_ms: float) -> tuple[str, str] | None:
     """What is wrong with a round trip that no signal can make, and the fix; None if nothing.
 
     Light bounds it from below; from above what no network takes, satellites included.
@@ -79,7 +79,7 @@ def implausible_trip(a: Place | None, b: Place | None, rtt_ms: float) -> tuple[s
     return what, "Check the round trip (is it one way?) and the coordinates of both."
 
 
-def _km(a: Place, b: Place) -> float:
+def _km(a: Site, b: Site) -> float:
     start, other = np.array([[p.lat_deg, p.lon_deg] for p in (a, b)]).T
     return float(great_circle_km(start[:1], other[:1], start[1:], other[1:])[0, 0])
 
@@ -93,7 +93,7 @@ def _offset_h(zone: str) -> float:
 
 
 @cache
-def _towns() -> dict[str, Place]:
+def _towns() -> dict[str, Site]:
     """The town that each zone is named for, from the IANA database; none where it is not there."""
     try:
         text = files("tzdata").joinpath("zoneinfo/zone.tab").read_text(encoding="utf-8")
@@ -103,7 +103,7 @@ def _towns() -> dict[str, Place]:
     return {row[2]: _place(row[1]) for row in rows}
 
 
-def _place(text: str) -> Place:
+def _place(text: str) -> Site:
     """`+415100-0873900`, degrees with minutes and perhaps seconds."""
     cut = max(text.rfind("+"), text.rfind("-"))
 
@@ -113,4 +113,4 @@ def _place(text: str) -> Place:
         value = whole + float(rest[:2]) / 60.0 + float(rest[2:] or 0) / 3600.0
         return -value if part[0] == "-" else value
 
-    return Place(degrees(text[:cut], 2), degrees(text[cut:], 3))
+    return Site(degrees(text[:cut], 2), degrees(text[cut:], 3))

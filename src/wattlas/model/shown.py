@@ -47,7 +47,7 @@ class Tabular:
         return listing_html(self.listing())
 
 
-class Columns(dict[str, Any], Tabular):
+class FrameColumns(dict[str, Any], Tabular):
     """Columns by name that are frames when asked."""
 
     def table(self) -> Table:

@@ -26,7 +26,7 @@ FULL = 1e-6
 
 
 @dataclass
-class Places:
+class DeskPlaces:
     """Static facts of a scenario that a desk needs, and how far each place is behind its share.
 
     A place of a source is (region, point), numbered region · points + point; the last region is
@@ -109,7 +109,7 @@ def needed_gpu(
 
 
 def replicas_on(
-    places: Places,
+    places: DeskPlaces,
     sets: Set,
     need: np.ndarray,
     capacity_gpu: np.ndarray,
@@ -143,7 +143,7 @@ def replicas_on(
     return on
 
 
-def crowded(places: Places, on: np.ndarray, capacity_gpu: np.ndarray) -> float:
+def crowded(places: DeskPlaces, on: np.ndarray, capacity_gpu: np.ndarray) -> float:
     """Accelerators that whole replicas take beyond those that a region has, at most."""
     return float((on @ places.accelerators - capacity_gpu).max(initial=0.0))
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from wattlas.model.scenario import Scenario
 from wattlas.replays.kernel import state as S
-from wattlas.replays.kernel.state import Fleet, Pools
+from wattlas.replays.kernel.state import FleetState, Pools
 from wattlas.replays.service.model import ServiceModel, of_point
 from wattlas.replays.service.pool import pools_of
 from wattlas.replays.service.serving import Serving
@@ -29,7 +29,7 @@ class Replicas:
     models: Sequence[ServiceModel]
     serving: Serving
     pools: Pools
-    fleet: Fleet
+    fleet: FleetState
     on: np.ndarray
     started: int = 0
     """How often one was switched on, the first ones not counted."""

@@ -25,10 +25,10 @@ from wattlas.policy.protocol import Observed, Policy
 from wattlas.policy.routing import Routing
 from wattlas.replays.arrivals.cut import NOTHING, Source
 from wattlas.replays.arrivals.stream import Came, Stream
-from wattlas.replays.desk import Places, Set, crowded, needed_gpu, overfull, replicas_on
+from wattlas.replays.desk import DeskPlaces, Set, crowded, needed_gpu, overfull, replicas_on
 from wattlas.replays.fleet import Replicas
 from wattlas.replays.kernel import state as S
-from wattlas.replays.kernel.state import Arrivals, Desk, Records, Sums
+from wattlas.replays.kernel.state import ArrivalArrays, Desk, Records, Sums
 from wattlas.replays.ledgers import Ledgers
 from wattlas.replays.outcome import Outcome, outcome_of
 from wattlas.replays.service.pool import run_to
@@ -55,7 +55,7 @@ class Replay:
     progress: Callable[[float], None] | None = None
     told: Outlook | None = None
     """What issues the forecasts: those that come true unless given."""
-    places: Places = field(init=False)
+    places: DeskPlaces = field(init=False)
     ledgers: Ledgers = field(init=False)
     sums: Sums = field(init=False)
     tally: Tally = field(init=False)
@@ -72,7 +72,7 @@ class Replay:
     def __post_init__(self) -> None:
         _check_hours(self.scenario)
         self.outlook = self.told or Perfect(self.scenario)
-        self.places = Places(self.scenario)
+        self.places = DeskPlaces(self.scenario)
         self.ledgers = Ledgers.of(self.scenario)
         classes = len(self.scenario.classes)
         self.sums = S.new_sums(classes, self.ledgers.share, self.places.to_first)
@@ -183,7 +183,7 @@ class Replay:
         # Another type of array, read-only ones included, would be another function to compile.
         whole = (np.float64, np.int64, np.int64, np.int64, np.float64)
         columns = (*came, self.replicas.serving.longer(came.row))
-        arrivals = Arrivals(
+        arrivals = ArrivalArrays(
             *(
                 np.require(column, kind, ["C", "W"])
                 for column, kind in zip(columns, whole, strict=True)

@@ -32,7 +32,7 @@ ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
-class Limit:
+class WorseLimit:
     """How much worse than the first a metric may be: so much, or a share of what the first says."""
 
     metric: str
@@ -195,9 +195,9 @@ def _metrics(results: Results, policy: str | None) -> dict[str, float]:
     return metrics
 
 
-def _limits(text: str, metrics: Mapping[str, float]) -> dict[str, Limit]:
+def _limits(text: str, metrics: Mapping[str, float]) -> dict[str, WorseLimit]:
     """Limits by metric. Raises UsageError for one that is none."""
-    limits: dict[str, Limit] = {}
+    limits: dict[str, WorseLimit] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         stated, equals, value = (piece.strip() for piece in part.partition("="))
         relative = value.endswith("%")
@@ -208,7 +208,7 @@ def _limits(text: str, metrics: Mapping[str, float]) -> dict[str, Limit]:
         if not equals or not 0 <= amount < math.inf:
             raise UsageError(f"--worse-than: `{part}`, wanted metric=1% or metric=5.")
         names = _named(stated, metrics)
-        limits |= {name: Limit(name, amount, relative) for name in names}
+        limits |= {name: WorseLimit(name, amount, relative) for name in names}
     return limits
 
 
@@ -227,7 +227,7 @@ def _named(stated: str, metrics: Mapping[str, float]) -> list[str]:
     return names
 
 
-def _row(name: str, a: float, b: float, limit: Limit | None) -> dict[str, Any]:
+def _row(name: str, a: float, b: float, limit: WorseLimit | None) -> dict[str, Any]:
     allowed = None if limit is None else limit.allowed(a)
     more = a - b if name in BETTER else b - a
     slack = ROUNDING * max(abs(a), abs(b))

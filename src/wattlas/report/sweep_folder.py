@@ -14,13 +14,13 @@ from wattlas.studies.sweeps.carry_out import carry_out
 from wattlas.studies.sweeps.change import Written
 from wattlas.studies.sweeps.design import SweepDesign
 from wattlas.studies.sweeps.folder import SweepFolder, sweep_in
-from wattlas.studies.sweeps.found import Found
+from wattlas.studies.sweeps.found import SweepFindings
 from wattlas.studies.sweeps.workers import workers_of
 
 
-def collect(sweep: SweepFolder) -> Found:
+def collect(sweep: SweepFolder) -> SweepFindings:
     """Write the table and the report of what is finished. Raises MachineError."""
-    findings = Found(sweep, sweep.table())
+    findings = SweepFindings(sweep, sweep.table())
     write_frame(findings.table_path, findings.rows)
     meta = {**findings.meta(), "created_utc": datetime.now(UTC).isoformat(timespec="seconds")}
     write_text(findings.report_path, render_report(Results(meta, findings.page_tables())))
@@ -36,7 +36,7 @@ def sweep_into(
     jobs: int | None = 1,
     cluster: str | None = None,
     progress: Callable[[str, float], None] | None = None,
-) -> Found:
+) -> SweepFindings:
     """Carry out what is missing of a sweep in a folder, collect and rank it.
 
     `scenario` is a path or an example's name, `set` texts as `load` takes them. `jobs` runs at a

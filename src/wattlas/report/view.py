@@ -93,7 +93,7 @@ _WRITERS = {"json": _rows, "csv": _csv, "parquet": _parquet}
 class Handler(BaseHTTPRequestHandler):
     """Answers GET and HEAD for the pages of its server, and nothing else."""
 
-    server: Server
+    server: ResultsServer
     server_version = f"wattlas/{__version__}"
     sys_version = ""
     protocol_version = "HTTP/1.1"
@@ -128,7 +128,7 @@ class Handler(BaseHTTPRequestHandler):
         """Nothing: stdout holds the address, and requests of one's own browser are no news."""
 
 
-class Server(ThreadingHTTPServer):
+class ResultsServer(ThreadingHTTPServer):
     """A results folder on one port of this machine. `port` 0 takes a free one."""
 
     daemon_threads = True

@@ -21,10 +21,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from wattlas.model.workload import it_j
-from wattlas.serve.decision import Decision, Outcome
+from wattlas.serve.decision import Decision, Settlement
 from wattlas.serve.ledger.journal import Row
 from wattlas.serve.meters import ODD, PROFILE, is_odd
-from wattlas.serve.schedule import Hour, Rates, Schedule
+from wattlas.serve.schedule import Rates, Schedule, ScheduleHour
 from wattlas.serve.table import Place
 from wattlas.units import J_PER_KWH, KWH_PER_MWH
 
@@ -35,7 +35,7 @@ NANO = 1e9
 _NANO_USD = NANO / KWH_PER_MWH
 _UNKNOWN = Rates(*(nan,) * len(Rates._fields))
 
-Ended = Sequence[tuple[Decision, Outcome]]
+Ended = Sequence[tuple[Decision, Settlement]]
 """Requests that came to their end."""
 
 
@@ -68,7 +68,7 @@ def _amounts(rates: Any, server_j: Any) -> tuple[Any, ...]:
 
 def figures(
     schedule: Schedule,
-    hour: Hour,
+    hour: ScheduleHour,
     place: Place,
     tokens: tuple[int | None, int | None],
     metered_j: float | None = None,
@@ -82,7 +82,7 @@ def figures(
     return Figures(*(None if x != x else round(x) for x in amounts))
 
 
-def _rates(schedule: Schedule, hour: Hour, place: Place) -> Rates:
+def _rates(schedule: Schedule, hour: ScheduleHour, place: Place) -> Rates:
     """What a place costs in an hour, kept with the hour; nan is unknown."""
     rates = hour.rates.get(place)
     if rates is None:
@@ -164,7 +164,7 @@ class _Accounts(NamedTuple):
 
 def _accounts(
     schedule: Schedule,
-    hours: Sequence[Hour],
+    hours: Sequence[ScheduleHour],
     where: tuple[Sequence[Place], Sequence[Place | None]],
     tokens: Sequence[Any],
     readings: tuple[Sequence[str], Sequence[float | None]],
@@ -185,7 +185,7 @@ def _accounts(
     return _Accounts(own, usual, (), energy, regions)
 
 
-def _vintages(hours: Sequence[Hour], utc_s: Sequence[float]) -> list[str]:
+def _vintages(hours: Sequence[ScheduleHour], utc_s: Sequence[float]) -> list[str]:
     """Of when the signals are that account for each moment; those of another hour say so."""
     if hours.count(hours[0]) == len(hours) and _holds(hours[0], min(utc_s), max(utc_s)):
         return [hours[0].vintage] * len(hours)
@@ -195,12 +195,12 @@ def _vintages(hours: Sequence[Hour], utc_s: Sequence[float]) -> list[str]:
     ]
 
 
-def _holds(hour: Hour, since_s: float, until_s: float) -> bool:
+def _holds(hour: ScheduleHour, since_s: float, until_s: float) -> bool:
     """Whether moments lie in an hour."""
     return hour.table.issued_s <= since_s and until_s < hour.table.until_s
 
 
-def _hours(schedule: Schedule, utc_s: Sequence[float]) -> Sequence[Hour]:
+def _hours(schedule: Schedule, utc_s: Sequence[float]) -> Sequence[ScheduleHour]:
     """The hour of each moment; nearly always they lie in one."""
     first = schedule.at(min(utc_s))
     if schedule.at(max(utc_s)) is first:
@@ -215,7 +215,7 @@ def _whole_us(moments_s: Sequence[float]) -> list[int]:
 
 def _energies(
     schedule: Schedule,
-    hours: Sequence[Hour],
+    hours: Sequence[ScheduleHour],
     places: Sequence[Place | None],
     tokens: Sequence[Any],
 ) -> tuple[Rates, Any]:

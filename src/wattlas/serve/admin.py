@@ -19,13 +19,13 @@ from wattlas.serve.decisions import health
 from wattlas.serve.metrics import metrics_text
 from wattlas.serve.plane import Plane
 from wattlas.serve.statement_forms import FORMS
-from wattlas.serve.totals import Totals
+from wattlas.serve.totals import MetricTotals
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 
 def admin_app(
-    plane: Plane, port: ListenSection, reload: Callable[[], list[Any]], totals: Totals
+    plane: Plane, port: ListenSection, reload: Callable[[], list[Any]], totals: MetricTotals
 ) -> Starlette:
     """The admin application. `reload` takes configuration and schedule anew, and says what is
     wrong with them."""

@@ -20,7 +20,7 @@ from wattlas.units import S_PER_H
 
 
 @dataclass(frozen=True)
-class Span:
+class WindowSpan:
     """A window: its name, and the seconds since 1970 that it covers, `ends_s` not included."""
 
     label: str
@@ -29,7 +29,7 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Calendar:
+class WindowCalendar:
     """Windows of one kind in one time zone, such as `Europe/Berlin`."""
 
     window: Window = Window.MONTH
@@ -46,26 +46,28 @@ class Calendar:
     def _zone(self) -> ZoneInfo:
         return ZoneInfo(self.zone)
 
-    def at(self, utc_s: float) -> Span:
+    def at(self, utc_s: float) -> WindowSpan:
         """The window of a moment."""
         if self.window is Window.ALL:
-            return Span("all", -math.inf, math.inf)
+            return WindowSpan("all", -math.inf, math.inf)
         local = datetime.fromtimestamp(utc_s, self._zone)
         if self.window is Window.HOUR:
             return self._hour(utc_s, local)
         day = local.date()
         if self.window is Window.DAY:
-            return Span(day.isoformat(), self._starts(day), self._starts(day + timedelta(days=1)))
+            return WindowSpan(
+                day.isoformat(), self._starts(day), self._starts(day + timedelta(days=1))
+            )
         first = day.replace(day=1)
         following = (first + timedelta(days=32)).replace(day=1)
-        return Span(f"{first:%Y-%m}", self._starts(first), self._starts(following))
+        return WindowSpan(f"{first:%Y-%m}", self._starts(first), self._starts(following))
 
-    def _hour(self, utc_s: float, local: datetime) -> Span:
+    def _hour(self, utc_s: float, local: datetime) -> WindowSpan:
         offset = local.utcoffset() or timedelta()
         shift_s = offset.total_seconds() % S_PER_H
         begins = math.floor((utc_s + shift_s) / S_PER_H) * S_PER_H - shift_s
         label = datetime.fromtimestamp(begins, UTC).strftime("%Y-%m-%dT%H:%MZ")
-        return Span(label, begins, begins + S_PER_H)
+        return WindowSpan(label, begins, begins + S_PER_H)
 
     def _starts(self, day: date) -> float:
         """Midnight of a day there; the first moment after it where the clock skips midnight."""

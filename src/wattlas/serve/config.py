@@ -36,8 +36,8 @@ from wattlas.model.endpoints import URL_FIX, Endpoint, Endpoints, address_of
 from wattlas.model.objective import Window
 from wattlas.model.suggest import did_you_mean
 from wattlas.policy.cap import share_of
-from wattlas.serve.calendar import Calendar
-from wattlas.serve.ledger.book import Contract
+from wattlas.serve.calendar import WindowCalendar
+from wattlas.serve.ledger.book import TenantContract
 from wattlas.serve.meters import (
     EnergyMeter,
     MeterSection,
@@ -243,14 +243,14 @@ class ServeConfig:
         }
 
     @cached_property
-    def contracts(self) -> Mapping[tuple[str, str], Contract]:
+    def contracts(self) -> Mapping[tuple[str, str], TenantContract]:
         """Contracts by tenant and id."""
         made = {}
         for name, tenant in self.document.tenants.items():
             if tenant.contract is not None:
                 stated = self.document.contracts[tenant.contract]
-                calendar = Calendar(Window(stated.window), stated.zone)
-                made[name, tenant.contract] = Contract(share_of(stated.share_max), calendar)
+                calendar = WindowCalendar(Window(stated.window), stated.zone)
+                made[name, tenant.contract] = TenantContract(share_of(stated.share_max), calendar)
         return made
 
     @cached_property
@@ -393,7 +393,7 @@ def _share(contract: ContractSection) -> Any:
 
 
 def _zone(contract: ContractSection) -> Any:
-    return Calendar(Window(contract.window), contract.zone)
+    return WindowCalendar(Window(contract.window), contract.zone)
 
 
 def _tenants(config: ServeDocument, at: Document) -> Iterator[Problem]:

@@ -15,7 +15,7 @@ from enum import StrEnum
 from functools import partial
 from typing import NamedTuple, Protocol
 
-from wattlas.serve.table import Pair, Place, Table
+from wattlas.serve.table import Pair, Place, RoutingTable
 
 
 class Asked(StrEnum):
@@ -107,7 +107,7 @@ class End(StrEnum):
 FAILED, WHOLE = End.FAILED, End.WHOLE
 
 
-class Outcome(NamedTuple):
+class Settlement(NamedTuple):
     """What became of a request. `place` and `degraded` are what served it in the end.
 
     Tokens are None where nobody counted them; `method` says how they were found.
@@ -168,12 +168,12 @@ class Ledger(Protocol):
         """Forget a decision; None where none of that id is open."""
         ...
 
-    def book(self, decision: Decision, outcome: Outcome) -> None:
+    def book(self, decision: Decision, outcome: Settlement) -> None:
         """Keep what became of a decision: n is the number of those booked as whole."""
         ...
 
 
-def decide(facts: Facts, table: Table, ledger: Ledger) -> Decision | None:
+def decide(facts: Facts, table: RoutingTable, ledger: Ledger) -> Decision | None:
     """Where a request goes. None where the table has no place for its metro and class."""
     _, tenant, contract, metro, klass, _, utc_s = facts
     pair = table.pairs.get((metro, klass))
@@ -191,7 +191,7 @@ def decide(facts: Facts, table: Table, ledger: Ledger) -> Decision | None:
     return decision
 
 
-def _full_service(facts: Facts, table: Table, pair: Pair, ledger: Ledger) -> Reason | None:
+def _full_service(facts: Facts, table: RoutingTable, pair: Pair, ledger: Ledger) -> Reason | None:
     """Why a request is served in full whatever its contract's counts; None where they decide."""
     _, _, contract, _, _, asked, utc_s = facts
     if not contract:
@@ -205,7 +205,7 @@ def _full_service(facts: Facts, table: Table, pair: Pair, ledger: Ledger) -> Rea
     return None if pair.degrades else Reason.THRESHOLD
 
 
-def settle(ledger: Ledger, id: str, outcome: Outcome) -> bool:
+def settle(ledger: Ledger, id: str, outcome: Settlement) -> bool:
     """Account for what became of a request, once. False for an id that is not open.
 
     What failed before its first content byte returns its permit, and so does what was served in
@@ -220,7 +220,7 @@ def settle(ledger: Ledger, id: str, outcome: Outcome) -> bool:
     return True
 
 
-def settle_as_decided(ledger: Ledger, decision: Decision, outcome: Outcome) -> bool:
+def settle_as_decided(ledger: Ledger, decision: Decision, outcome: Settlement) -> bool:
     """Account for a request that was answered whole where it was decided to go: no permit moves.
     False, and nothing happens, where it is not open."""
     if ledger.close(decision.facts.id) is None:
@@ -229,19 +229,19 @@ def settle_as_decided(ledger: Ledger, decision: Decision, outcome: Outcome) -> b
     return True
 
 
-def settle_late(ledger: Ledger, decision: Decision, outcome: Outcome) -> None:
+def settle_late(ledger: Ledger, decision: Decision, outcome: Settlement) -> None:
     """Account for a request that another process decided: what it took stays granted."""
     if _keeps(outcome) and not decision.degraded:
         ledger.charge(decision.facts.id)
     ledger.book(decision, outcome)
 
 
-def _keeps(outcome: Outcome) -> bool:
+def _keeps(outcome: Settlement) -> bool:
     """Whether an answer uses up a permit."""
     return outcome.degraded and outcome.end is not FAILED
 
 
-def failovers(decision: Decision, table: Table, ledger: Ledger) -> Iterator[Decision]:
+def failovers(decision: Decision, table: RoutingTable, ledger: Ledger) -> Iterator[Decision]:
     """What to try, one after the other, when the place of a decision fails before its first byte.
 
     A request stays in the set that it was promised. From full service it goes to the fallback only
@@ -267,7 +267,7 @@ def failovers(decision: Decision, table: Table, ledger: Ledger) -> Iterator[Deci
             yield fallen._replace(place=place)
 
 
-def _may_fall(decision: Decision, table: Table, ledger: Ledger) -> bool:
+def _may_fall(decision: Decision, table: RoutingTable, ledger: Ledger) -> bool:
     """Whether a failure turns full service into the fallback: then a permit was taken for it."""
     facts = decision.facts
     return (

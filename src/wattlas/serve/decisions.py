@@ -21,7 +21,7 @@ import orjson
 
 from wattlas.serve.authz import AUTHZ, Authz, no_place, told
 from wattlas.serve.config import ListenSection, ModelSection
-from wattlas.serve.decision import Asked, Decision, End, Outcome
+from wattlas.serve.decision import Asked, Decision, End, Settlement
 from wattlas.serve.decisions_api import FORWARD, PATHS, described
 from wattlas.serve.direct import Answered
 from wattlas.serve.gateway.api import asked_of
@@ -186,19 +186,19 @@ class Decisions:
         except ValueError:
             return False
 
-        def outcome(decision: Decision) -> Outcome:
+        def outcome(decision: Decision) -> Settlement:
             return self._outcome(decision, end, said)
 
         return self._plane.settle_sealed(said["id"], outcome)
 
-    def _outcome(self, decision: Decision, end: End, said: dict[str, Any]) -> Outcome:
+    def _outcome(self, decision: Decision, end: End, said: dict[str, Any]) -> Settlement:
         """What became of a request as it is reported. Who served it elsewhere than decided, says
         where; at a point that is the fallback's alone it was degraded."""
         place = Place(
             _text(said, "region", decision.place.region), _text(said, "point", decision.place.point)
         )
         place, degraded = self._plane.served_at(decision, place)
-        return Outcome(
+        return Settlement(
             end, place, degraded, self._plane.clock(), _count(said, "status") or 0,
             _text(said, "model_asked", ""),
             _text(said, "model", self._plane.model_of(place.point)),

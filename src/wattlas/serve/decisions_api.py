@@ -9,7 +9,7 @@ from typing import Any
 from wattlas.serve.decision import End, Reason
 from wattlas.serve.gateway.api import Api
 from wattlas.serve.gateway.endpoints import ALL, KEYS, body_schema
-from wattlas.serve.openapi import PATH, TEXT, Route, Schema, document
+from wattlas.serve.openapi import PATH, TEXT, ApiPath, Schema, document
 from wattlas.serve.plane import Plane
 
 FORWARD = b"/forward"
@@ -72,14 +72,14 @@ ROUTING: Schema = {
     "properties": {"epoch": COUNT, "until_s": {"type": "number"}, "sets": {"type": "array"}},
 }
 ROUTES = (
-    Route("POST", "/decide", "Where one request goes.", DECISION, {}, (400, 404, 408, 413, 503)),
-    Route(
+    ApiPath("POST", "/decide", "Where one request goes.", DECISION, {}, (400, 404, 408, 413, 503)),
+    ApiPath(
         "POST", "/settle", "What became of requests; what makes no sense is counted as refused.",
         SETTLED, {"type": "array", "items": SETTLEMENT, "maxItems": 10_000}, (400, 408, 413),
     ),
-    Route("GET", "/routing", "The table that holds now.", ROUTING),
-    Route("GET", "/healthz", "Whether anything may be degraded.", HEALTH),
-    Route("GET", PATH.decode(), "This description.", {"type": "object"}),
+    ApiPath("GET", "/routing", "The table that holds now.", ROUTING),
+    ApiPath("GET", "/healthz", "Whether anything may be degraded.", HEALTH),
+    ApiPath("GET", PATH.decode(), "This description.", {"type": "object"}),
 )  # fmt: skip
 PATHS = {route.path.encode(): route for route in ROUTES}
 
@@ -97,19 +97,19 @@ def described(plane: Plane, guarded: bool) -> dict[str, Any]:
     return made
 
 
-def _routes(plane: Plane) -> Iterator[Route]:
+def _routes(plane: Plane) -> Iterator[ApiPath]:
     for route in ROUTES:
         yield route._replace(body=_question(plane)) if route.path == "/decide" else route
     models = list(plane.config.document.models)
     for api in ALL:
         body = body_schema(api, models)
         refuses = (400, 404, 408, 413, 503)
-        yield Route(
+        yield ApiPath(
             "POST", f"/authz{api.path}", _asked(api), None, body, refuses, headers=TOLD,
             error=api.error_schema,
         )  # fmt: skip
     text = "A client's request by its headers alone: key, `x-model`, `x-service-tier`."
-    yield Route("GET", FORWARD.decode(), text, None, None, (403, 503), headers=TOLD)
+    yield ApiPath("GET", FORWARD.decode(), text, None, None, (403, 503), headers=TOLD)
 
 
 def _asked(api: Api) -> str:

@@ -23,7 +23,7 @@ from wattlas.serve.decision import (
     WHOLE,
     Decision,
     End,
-    Outcome,
+    Settlement,
     settle_as_decided,
 )
 from wattlas.serve.plane import Plane
@@ -48,10 +48,10 @@ METHOD = "bytes"
 """Tokens are estimated from bytes: within a factor of two for English prose."""
 
 
-_made = partial(tuple.__new__, Outcome)  # its own constructor takes three times as long
+_made = partial(tuple.__new__, Settlement)  # its own constructor takes three times as long
 
 
-def _outcome(said: tuple[Any, ...]) -> Outcome:
+def _outcome(said: tuple[Any, ...]) -> Settlement:
     """An outcome whose energy no log tells."""
     return _made((*said, *NOT_METERED))
 
@@ -175,7 +175,7 @@ class EnvoyLog:
         del plane.book.handed[sealed]
         return True
 
-    def _outcome(self, decision: Decision, said: dict[str, Any]) -> Outcome:
+    def _outcome(self, decision: Decision, said: dict[str, Any]) -> Settlement:
         status, bytes_in, bytes_out, attempts = numbers_of(said)
         end = ended(status, said.get("flags"), bytes_out)
         tokens_in, tokens_out, method = 0, 0, "none"

@@ -98,7 +98,7 @@ def is_fallback(deployment: Mapping[str, Any]) -> bool:
     return bool((deployment.get("model_info") or {}).get("fallback"))
 
 
-class Service:
+class DecisionClient:
     """The decision service at http://HOST:PORT, https://HOST:PORT or unix:PATH, asked over
     connections that are kept."""
 
@@ -160,7 +160,7 @@ class Hooks:
     only the proxy may set: clients set others."""
 
     def __init__(
-        self, service: Service, tenant: str = "", tenant_key: str = "user_api_key_alias"
+        self, service: DecisionClient, tenant: str = "", tenant_key: str = "user_api_key_alias"
     ) -> None:
         super().__init__()
         self._service, self._tenant, self._tenant_key = service, tenant, tenant_key
@@ -374,7 +374,9 @@ def _tokens(answer: Any) -> dict[str, int]:
     return tokens
 
 
-def callback_of(service: Service, tenant: str = "", tenant_key: str = "user_api_key_alias") -> Any:
+def callback_of(
+    service: DecisionClient, tenant: str = "", tenant_key: str = "user_api_key_alias"
+) -> Any:
     """A callback for `litellm.callbacks`. Its class has the hooks itself: the proxy looks for some
     of them there, and not in what it is derived from."""
     from litellm.integrations.custom_logger import CustomLogger
@@ -387,6 +389,6 @@ def callback_of(service: Service, tenant: str = "", tenant_key: str = "user_api_
 def from_environment() -> Any:
     """The callback that WATTLAS_URL, WATTLAS_TOKEN, WATTLAS_TENANT and WATTLAS_TENANT_KEY say."""
     told = os.environ
-    service = Service(told["WATTLAS_URL"], told.get("WATTLAS_TOKEN", ""))
+    service = DecisionClient(told["WATTLAS_URL"], told.get("WATTLAS_TOKEN", ""))
     key = told.get("WATTLAS_TENANT_KEY", "user_api_key_alias")
     return callback_of(service, told.get("WATTLAS_TENANT", ""), key)

@@ -36,7 +36,7 @@ PROFILE, ABSENT, ODD = "profile", "no-reading", "odd-reading"
 what cannot be. Any other word is the name of the meter."""
 
 
-class Known(NamedTuple):
+class KnownMeter(NamedTuple):
     """Where servers of a kind say their energy: a field, and the word of a comment in streams."""
 
     field: str
@@ -44,7 +44,7 @@ class Known(NamedTuple):
     unit: Unit
 
 
-KNOWN: Mapping[str, Known] = {"neuralwatt": Known("energy.energy_joules", "energy", "J")}
+KNOWN: Mapping[str, KnownMeter] = {"neuralwatt": KnownMeter("energy.energy_joules", "energy", "J")}
 
 
 class MeterSection(Section):

@@ -14,14 +14,14 @@ from prometheus_client.core import (
 
 from wattlas.serve import names
 from wattlas.serve.plane import Plane
-from wattlas.serve.totals import Durations, Totals, tier_of
+from wattlas.serve.totals import Durations, MetricTotals, tier_of
 
 OTHER = "other"
 """Stands for a label that no configuration names, so that no client can make new series."""
 
 
 class _Collector:
-    def __init__(self, plane: Plane, totals: Totals) -> None:
+    def __init__(self, plane: Plane, totals: MetricTotals) -> None:
         self._plane, self._totals = plane, totals
 
     def collect(self) -> Iterator[Metric]:
@@ -98,7 +98,7 @@ def _gauge(metric: names.Metric, values: Mapping[tuple[str, ...], float]) -> Met
     return made
 
 
-def metrics_text(plane: Plane, totals: Totals) -> bytes:
+def metrics_text(plane: Plane, totals: MetricTotals) -> bytes:
     """All metrics in Prometheus' text format."""
     registry = CollectorRegistry()
     registry.register(_Collector(plane, totals))

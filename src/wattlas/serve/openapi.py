@@ -12,7 +12,7 @@ JSON_TYPE, EVENTS_TYPE = "application/json", "text/event-stream"
 PATH = b"/openapi.json"
 
 
-class Route(NamedTuple):
+class ApiPath(NamedTuple):
     """A path that is served: what it takes, and what it answers.
 
     `refuses` are statuses with an error in the form of `error`; `headers` are those of the answer
@@ -31,7 +31,7 @@ class Route(NamedTuple):
 
 
 def document(
-    title: str, routes: Iterable[Route], schemes: Mapping[str, Schema], needs: Sequence[str]
+    title: str, routes: Iterable[ApiPath], schemes: Mapping[str, Schema], needs: Sequence[str]
 ) -> dict[str, Any]:
     """The description. `schemes` are ways to show a key; each request `needs` one of them."""
     paths: dict[str, dict[str, Any]] = {}
@@ -46,7 +46,7 @@ def document(
     }
 
 
-def _operation(route: Route) -> dict[str, Any]:
+def _operation(route: ApiPath) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": "As it was asked for."}
     if route.answer is not None:
         answer["content"] = {JSON_TYPE: {"schema": route.answer}}

@@ -17,13 +17,13 @@ from typing import NamedTuple
 from wattlas.errors import InputError, MachineError, Problem
 from wattlas.serve.accounts import rows_of
 from wattlas.serve.config import ServeConfig, mismatches, read_config
-from wattlas.serve.decision import Asked, Decision, Facts, Outcome, decide, settle, settle_late
+from wattlas.serve.decision import Asked, Decision, Facts, Settlement, decide, settle, settle_late
 from wattlas.serve.gateway.trail import Ended
 from wattlas.serve.ledger.book import Book
 from wattlas.serve.ledger.journal import Row, Store
 from wattlas.serve.ledger.keeper import Keeper
 from wattlas.serve.ledger.spool import Spool
-from wattlas.serve.schedule import Hour, Schedule, read_schedule
+from wattlas.serve.schedule import Schedule, ScheduleHour, read_schedule
 from wattlas.serve.seal import Seal
 from wattlas.serve.succession import Succession
 from wattlas.serve.table import Place
@@ -31,14 +31,14 @@ from wattlas.serve.table import Place
 log = logging.getLogger("wattlas.serve")
 
 
-class Clock(NamedTuple):
+class PlaneClock(NamedTuple):
     """The time, s since 1970, and a clock that nobody sets, by which others are judged."""
 
     utc_s: Callable[[], float]
     steady_s: Callable[[], float]
 
 
-TRUE_CLOCK = Clock(time.time, time.monotonic)
+TRUE_CLOCK = PlaneClock(time.time, time.monotonic)
 
 
 class Plane:
@@ -49,7 +49,7 @@ class Plane:
         config: ServeConfig,
         schedule: Schedule,
         store: Store,
-        clock: Clock = TRUE_CLOCK,
+        clock: PlaneClock = TRUE_CLOCK,
         watch: Callable[[Sequence[Row]], None] = lambda rows: None,
         spool: Spool | None = None,
     ) -> None:
@@ -88,7 +88,7 @@ class Plane:
         """An id that no other request has."""
         return f"{self.boot}-{next(self._numbers)}"
 
-    def hour(self, utc_s: float) -> Hour:
+    def hour(self, utc_s: float) -> ScheduleHour:
         """Table and signals of a moment."""
         return self.schedule.at(utc_s)
 
@@ -104,7 +104,7 @@ class Plane:
         self.reasons["no-place" if decision is None else decision.reason._value_] += 1
         return decision
 
-    def settle(self, id: str, outcome: Outcome, spooled: bool = True) -> bool:
+    def settle(self, id: str, outcome: Settlement, spooled: bool = True) -> bool:
         """Account for a request, once. It is `spooled` unless a killed process's successor is told
         again."""
         decision = self.book.in_flight.get(id)
@@ -115,7 +115,7 @@ class Plane:
             self._spool(decision, outcome)
         return True
 
-    def _spool(self, decision: Decision, outcome: Outcome) -> None:
+    def _spool(self, decision: Decision, outcome: Settlement) -> None:
         """Write down what has ended, where files are kept for it."""
         if self.spool is not None:
             self.spool.keep(self.seal.line(decision, outcome))
@@ -128,7 +128,7 @@ class Plane:
         return text
 
     def settle_sealed(
-        self, text: str, outcome: Callable[[Decision], Outcome], spooled: bool = True
+        self, text: str, outcome: Callable[[Decision], Settlement], spooled: bool = True
     ) -> bool:
         """Account for a request whose sealed decision somebody brings back, once.
 
@@ -255,7 +255,7 @@ class Plane:
 def open_plane(
     path: Path,
     store_of: Callable[[ServeConfig], Store],
-    clock: Clock = TRUE_CLOCK,
+    clock: PlaneClock = TRUE_CLOCK,
     watch: Callable[[Sequence[Row]], None] = lambda rows: None,
 ) -> Plane:
     """The plane of a configuration's file. Raises InputError with everything that is wrong."""

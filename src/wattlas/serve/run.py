@@ -42,10 +42,10 @@ from wattlas.serve.gateway.trail import Ended
 from wattlas.serve.ledger.journal import Row, Store
 from wattlas.serve.ledger.sqlite import SqliteStore
 from wattlas.serve.metrics import OTHER
-from wattlas.serve.plane import TRUE_CLOCK, Clock, Plane, open_plane
+from wattlas.serve.plane import TRUE_CLOCK, Plane, PlaneClock, open_plane
 from wattlas.serve.schedule import read_schedule
 from wattlas.serve.telemetry import Telemetry
-from wattlas.serve.totals import Totals
+from wattlas.serve.totals import MetricTotals
 
 log = logging.getLogger("wattlas.serve")
 WATCH_S = 1.0
@@ -56,17 +56,17 @@ BLOCKED_S = 0.5
 """A loop that is later than that kept gateways waiting for longer than they wait for a decision."""
 
 
-class Service:
+class RunningService:
     """A plane with its ports open."""
 
     def __init__(
         self,
         path: Path,
-        clock: Clock = TRUE_CLOCK,
+        clock: PlaneClock = TRUE_CLOCK,
         watch: Callable[[Sequence[Row]], None] = lambda rows: None,
     ) -> None:
         self.path = path
-        self.totals = Totals()
+        self.totals = MetricTotals()
         self._watch = watch
         self.plane: Plane = open_plane(path, store_of, clock, self._made)
         self.plane.on_end = self._ended
@@ -238,9 +238,9 @@ def store_at(ledger: str, path: Path) -> Store:
     return SqliteStore(path)
 
 
-async def serve(path: Path, ready: Callable[[Service], None]) -> None:
+async def serve(path: Path, ready: Callable[[RunningService], None]) -> None:
     """Serve a configuration's file until a signal ends it."""
-    service = Service(path)
+    service = RunningService(path)
     service.stop_on_signals(asyncio.get_running_loop())
     await service.run(lambda: ready(service))
 

@@ -22,7 +22,7 @@ from wattlas.serve.schedule_parts import (
     issued_s,
     read_part,
 )
-from wattlas.serve.table import Place, Table
+from wattlas.serve.table import Place, RoutingTable
 
 
 class Rates(NamedTuple):
@@ -42,10 +42,10 @@ class Rates(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Hour:
+class ScheduleHour:
     """A table for single requests, and the signals by region while it holds."""
 
-    table: Table
+    table: RoutingTable
     signals: Mapping[str, SignalPart]
     vintage: str
     rates: dict[Place, Rates] = field(default_factory=dict)
@@ -81,7 +81,7 @@ class Schedule:
         """From when to when the hour holds that was looked for last, and that hour."""
         self._classes = {(each.base or each.id, each.contract): each.id for each in part.classes}
 
-    def at(self, utc_s: float) -> Hour:
+    def at(self, utc_s: float) -> ScheduleHour:
         """The hour that a moment lies in; the nearest earlier one, whose table says that it is old,
         where there is none, and the first before all."""
         kept = self._found
@@ -157,8 +157,8 @@ def _unknown_place(at: str, place: PlacePart, part: SchedulePart) -> Iterator[Pr
             yield Problem(at, f"`{name}` is no {kind}", "Name what the file lists.")
 
 
-def _hour(part: SchedulePart, hour: HourPart) -> Hour:
-    return Hour(Table(_routing(part, hour)), hour.signals, hour.vintage)
+def _hour(part: SchedulePart, hour: HourPart) -> ScheduleHour:
+    return ScheduleHour(RoutingTable(_routing(part, hour)), hour.signals, hour.vintage)
 
 
 def _routing(part: SchedulePart, hour: HourPart) -> Routing:

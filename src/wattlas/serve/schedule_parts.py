@@ -33,11 +33,11 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(ge=-MOST, le=MOST, allow_inf_nan=False)]
 
 
-class _Part(BaseModel):
+class _SchedulePart(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class ClassPart(_Part):
+class ClassPart(_SchedulePart):
     """A class of requests. One that is under a contract names it, and the class that it is from."""
 
     id: str
@@ -45,7 +45,7 @@ class ClassPart(_Part):
     contract: str = ""
 
 
-class PointPart(_Part):
+class PointPart(_SchedulePart):
     """An operating point: the model variant, and IT energy per token and per request, J."""
 
     variant: str
@@ -54,13 +54,13 @@ class PointPart(_Part):
     request_j: NotNegative = 0.0
 
 
-class RegionPart(_Part):
+class RegionPart(_SchedulePart):
     """A region: facility energy over IT energy."""
 
     pue: Annotated[float, Field(ge=1, le=100, allow_inf_nan=False)]
 
 
-class PlacePart(_Part):
+class PlacePart(_SchedulePart):
     """Where a part of a set goes."""
 
     region: str
@@ -68,7 +68,7 @@ class PlacePart(_Part):
     share: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 1.0
 
 
-class SetPart(_Part):
+class SetPart(_SchedulePart):
     """Places of a metro and class, in full service or degraded. `saving_usd` is what degrading one
     request saves; null where it has no fallback."""
 
@@ -79,7 +79,7 @@ class SetPart(_Part):
     saving_usd: Finite | None = None
 
 
-class SignalPart(_Part):
+class SignalPart(_SchedulePart):
     """What a kWh costs and emits in a region; null is unknown. Prices may be negative."""
 
     price_usd_per_mwh: Finite | None = None
@@ -87,7 +87,7 @@ class SignalPart(_Part):
     marginal_g_per_kwh: Finite | None = None
 
 
-class HourPart(_Part):
+class HourPart(_SchedulePart):
     """A routing, and the signals while it holds. A threshold of null means never degraded."""
 
     issued_utc: datetime
@@ -98,7 +98,7 @@ class HourPart(_Part):
     vintage: str = ""
 
 
-class SchedulePart(_Part):
+class SchedulePart(_SchedulePart):
     """The whole file."""
 
     format: Literal["wattlas-schedule-1"]

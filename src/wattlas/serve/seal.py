@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from wattlas.serve.decision import Asked, Decision, End, Facts, Outcome, Reason
+from wattlas.serve.decision import Asked, Decision, End, Facts, Reason, Settlement
 from wattlas.serve.table import Place
 
 MAC_BYTES, MAC_LETTERS = 15, 20
@@ -103,15 +103,15 @@ class Seal:
         except (ValueError, TypeError, struct.error):
             return None  # of another version, with the same secret
 
-    def line(self, decision: Decision, outcome: Outcome) -> bytes:
+    def line(self, decision: Decision, outcome: Settlement) -> bytes:
         """A request that has ended, as a line of text that `ended` reads again."""
         return orjson.dumps((self.sealed(decision), *outcome), default=tuple)
 
-    def ended(self, line: bytes) -> tuple[Decision, Outcome] | None:
+    def ended(self, line: bytes) -> tuple[Decision, Settlement] | None:
         """The request in a line; None where its decision was not sealed here."""
         try:
             text, *said = orjson.loads(line)
-            plain = Outcome(*said)
+            plain = Settlement(*said)
             outcome = plain._replace(
                 end=End(plain.end), place=Place(*plain.place),
                 reason=None if plain.reason is None else Reason(plain.reason),

@@ -21,7 +21,7 @@ WIDTH, HEIGHT, FLOOR, LEFT = 720.0, 150.0, 130.0, 52.0
 """Of the picture of days: its size, where bars stand, and where they begin."""
 
 
-class Line(NamedTuple):
+class StatementLine(NamedTuple):
     """A figure of the month: as it was, and in full service at the baseline region."""
 
     words: str
@@ -35,12 +35,14 @@ class Line(NamedTuple):
 
 
 LINES = (
-    Line("IT energy", "it_mj", "", 6, "kJ", "it_mj"),
-    Line("Facility energy", "facility_mj", "usual_mj", 6, "kJ", "facility_mj"),
-    Line("Emissions, location-based", "average_ug", "usual_average_ug", 6, "g CO₂e", "average_ug"),
-    Line("Energy at its price", "nano_usd", "usual_nano_usd", 9, "USD", "nano_usd"),
+    StatementLine("IT energy", "it_mj", "", 6, "kJ", "it_mj"),
+    StatementLine("Facility energy", "facility_mj", "usual_mj", 6, "kJ", "facility_mj"),
+    StatementLine(
+        "Emissions, location-based", "average_ug", "usual_average_ug", 6, "g CO₂e", "average_ug"
+    ),
+    StatementLine("Energy at its price", "nano_usd", "usual_nano_usd", 9, "USD", "nano_usd"),
 )
-MARGINAL = Line(
+MARGINAL = StatementLine(
     "Emissions at the marginal intensity", "marginal_ug", "usual_marginal_ug", 6, "g CO₂e",
     "marginal_ug",
 )  # fmt: skip

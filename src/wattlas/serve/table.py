@@ -76,7 +76,7 @@ class Pair(NamedTuple):
     degrades: bool
 
 
-class Table:
+class RoutingTable:
     """A routing by names: `pairs` by (metro, class), valid until `until_s` (seconds since 1970)."""
 
     __slots__ = ("epoch", "issued_s", "pairs", "until_s")

@@ -49,7 +49,7 @@ class Durations:
         self.seconds += sum(ordered) / US_PER_S
 
 
-class Totals:
+class MetricTotals:
     """Takes rows as they are made; keys are labels in the order of the metric's."""
 
     def __init__(self) -> None:

@@ -25,7 +25,7 @@ from wattlas.placement.problem.feasibility import (
     longest_ms,
     service_ms,
 )
-from wattlas.studies.grams import Board, Client
+from wattlas.studies.grams import Board, RequestGroup
 
 NETWORK_KWH_PER_GB = 0.0
 """Energy of the network per GB that goes to another region. The rest of Wattlas counts none."""
@@ -120,7 +120,7 @@ def board_of_table(
     return Board(
         zones=tuple(zones),
         clients=tuple(
-            Client(zone, n, np.full(steps, step_h), each_kwh, green_share * each_kwh)
+            RequestGroup(zone, n, np.full(steps, step_h), each_kwh, green_share * each_kwh)
             for n, zone in enumerate(zones)
         ),
         g_per_kwh=g_per_kwh,
@@ -195,7 +195,9 @@ def _open_degraded(
     return allowed
 
 
-def _clients(scenario: Scenario, open_to: _Open, point: int | None, ways: Ways) -> Iterator[Client]:
+def _clients(
+    scenario: Scenario, open_to: _Open, point: int | None, ways: Ways
+) -> Iterator[RequestGroup]:
     """Metros with demand, those merged that share the baseline region and open places."""
     pue = scenario.pue
     allowed = [ways.regions is None or r.id in ways.regions for r in scenario.regions]
@@ -218,7 +220,7 @@ def _clients(scenario: Scenario, open_to: _Open, point: int | None, ways: Ways) 
     for key, members in rows.items():
         full, green = memory[key]
         zone = scenario.regions[key[0]].zone
-        yield Client(zone, key[0], open_to.requests[members].sum(axis=0), full, green)
+        yield RequestGroup(zone, key[0], open_to.requests[members].sum(axis=0), full, green)
 
 
 def _baseline_kwh(open_to: _Open) -> np.ndarray:

@@ -24,7 +24,7 @@ PLACES = (LOCAL, REMOTE)
 
 
 @dataclass(frozen=True)
-class Client:
+class RequestGroup:
     """Requests that share the baseline region and open places.
 
     `requests` (T,) per step, hours counted. Facility energy per request at each region, (R,), inf
@@ -51,7 +51,7 @@ class Board:
     """
 
     zones: tuple[str, ...]
-    clients: tuple[Client, ...]
+    clients: tuple[RequestGroup, ...]
     g_per_kwh: np.ndarray
     utc: np.ndarray
     step_h: float
@@ -62,7 +62,7 @@ class Board:
     green_point: str = ""
     left_out: float = 0.0
 
-    def clients_in(self, zone: str) -> list[Client]:
+    def clients_in(self, zone: str) -> list[RequestGroup]:
         """The clients that are at the baseline region in a zone."""
         return [client for client in self.clients if client.zone == zone]
 
@@ -133,7 +133,9 @@ Pair = tuple[np.ndarray, np.ndarray]
 """Grams per request in full and degraded."""
 
 
-def _served(board: Board, client: Client, place: str, expected: np.ndarray) -> tuple[Pair, Pair]:
+def _served(
+    board: Board, client: RequestGroup, place: str, expected: np.ndarray
+) -> tuple[Pair, Pair]:
     """((full, green) in truth, the same as expected), each (T,)."""
     regions: Sequence[int] = [client.baseline]
     if place == REMOTE:
@@ -153,7 +155,7 @@ def _served(board: Board, client: Client, place: str, expected: np.ndarray) -> t
 
 def _cheapest(
     board: Board,
-    client: Client,
+    client: RequestGroup,
     kwh: np.ndarray,
     regions: Sequence[int],
     g_per_kwh: np.ndarray,
@@ -165,7 +167,7 @@ def _cheapest(
 
 
 def _at(
-    board: Board, client: Client, kwh: np.ndarray, regions: Sequence[int], at: np.ndarray
+    board: Board, client: RequestGroup, kwh: np.ndarray, regions: Sequence[int], at: np.ndarray
 ) -> np.ndarray:
     """Grams in truth where each step's request was sent."""
     grams = np.empty(len(at))
@@ -176,7 +178,7 @@ def _at(
 
 
 def _grams(
-    board: Board, client: Client, kwh: np.ndarray, region: int, g_per_kwh: np.ndarray
+    board: Board, client: RequestGroup, kwh: np.ndarray, region: int, g_per_kwh: np.ndarray
 ) -> np.ndarray:
     """Grams per request at a region: half of the network's energy at either end; inf if closed."""
     if not np.isfinite(kwh[region]):

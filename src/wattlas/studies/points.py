@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from wattlas.data.measured.build import Measured, Terms, log_energy, read_points
+from wattlas.data.measured.build import Measured, ReadingTerms, log_energy, read_points
 from wattlas.data.measured.facts import given
 from wattlas.data.measured.layouts import LAYOUTS
 from wattlas.data.measured.write import columns, point_row
@@ -51,7 +51,9 @@ def measured_points(
     if problems:
         raise InputError(problems)
     more = () if energy_log is None else (log_energy(Path(energy_log), window, known),)
-    measured = read_points([Path(f) for f in files], known, Terms(layout, prompt_share, only))
+    measured = read_points(
+        [Path(f) for f in files], known, ReadingTerms(layout, prompt_share, only)
+    )
     if energy_log is not None and len(measured.points) > 1:
         names = ", ".join(o.id for o in measured.points[:3])
         raise UsageError(f"--energy-log is the energy of one measurement; there are {names}, …")

@@ -111,7 +111,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Runs:
+class ReplayRuns:
     """How every policy of one study is replayed: the same requests, seed by seed."""
 
     scenario: Scenario
@@ -138,11 +138,11 @@ class Runs:
 
     def every(
         self, policies: Sequence[str | Policy], recorded: str | Policy, sink: Sink | None
-    ) -> Found:
+    ) -> Finished:
         """What came of each; records of the one that is `recorded` go to the sink. Raises where a
         policy of a user, or the only one beside the baseline, fails.
         """
-        finished = Found()
+        finished = Finished()
         for policy in policies:
             self.tell("policy", 0.0)
             try:
@@ -170,7 +170,7 @@ class Runs:
 
 
 @dataclass
-class Found:
+class Finished:
     """Outcomes, the reasons of those that cannot be followed, and names by what was asked."""
 
     outcomes: dict[str, tuple[Outcome, ...]] = field(default_factory=dict)

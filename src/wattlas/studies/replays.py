@@ -37,7 +37,7 @@ from wattlas.studies.foresight import (
     outlook_of,
 )
 from wattlas.studies.regret import least_regret
-from wattlas.studies.replay_runs import Found, Progress, Runs, Traffic, Trial, same
+from wattlas.studies.replay_runs import Finished, Progress, ReplayRuns, Traffic, Trial, same
 from wattlas.studies.replay_tables import BASELINE, meta_of, tables_of
 
 
@@ -119,7 +119,7 @@ def replayed(
     made_here = [each.name for each in several if not isinstance(each, str)]
     policies = _asked(several, None if against in made_here else against)
     tell = progress or (lambda _what, _share: None)
-    runs = Runs(part, roomy, traffic, trial.draws, serving, tell, outlook)
+    runs = ReplayRuns(part, roomy, traffic, trial.draws, serving, tell, outlook)
     finished = runs.every(policies, _asked(several, None)[-1], trial.sink)
     if against not in made_here:
         against = _name_of(against, finished)
@@ -132,7 +132,7 @@ def replayed(
     return Replayed(part, traffic, outcomes, looked_at, against, finished.refused, notes, skill)
 
 
-def _name_of(against: str | None, finished: Found) -> str | None:
+def _name_of(against: str | None, finished: Finished) -> str | None:
     """What results call the policy that others are compared with."""
     if against is None:
         return None

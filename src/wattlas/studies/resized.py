@@ -123,7 +123,7 @@ def resize(
     designs = []
     for n, each in enumerate(design.designs):
         tell(f"fleets of class {each.service.klass}", (n + 0.5) / len(design.designs))
-        question = _Question(design, each, base, fair, exact)
+        question = _ResizeQuestion(design, each, base, fair, exact)
         designs.append(question.answer())
     return Resized(design, base, tuple(designs))
 
@@ -138,7 +138,7 @@ def fleet_without(scenario: Scenario, exact: float = EXACT) -> Fleet:
 
 
 @dataclass(frozen=True)
-class _Question:
+class _ResizeQuestion:
     """A class of a design, and the fleet without its contract."""
 
     whole: TierDesign

@@ -15,11 +15,11 @@ import numpy as np
 
 from wattlas.errors import InfeasibleError, InputError, Problem
 from wattlas.model.scenario import Scenario
-from wattlas.model.shown import Columns
+from wattlas.model.shown import FrameColumns
 from wattlas.model.table import Table
 from wattlas.studies.board import Ways, board_of, board_problems
 from wattlas.studies.grams import LOCAL, PLACES, Board, Grams, foreseen, grams
-from wattlas.tiers.ahead import PAST_DAYS, Ahead, Ledger, day_ahead, plan_ahead
+from wattlas.tiers.ahead import PAST_DAYS, Ahead, CatchUp, day_ahead, plan_ahead
 from wattlas.tiers.days import by_day
 from wattlas.tiers.share import RULES, Share, against_blind, green_share, least_mean_g, shares_at
 
@@ -75,7 +75,7 @@ def shares(
     rules: Sequence[str] = RULES,
     places: Sequence[str] = PLACES,
     ways: Ways | None = None,
-) -> Columns:
+) -> FrameColumns:
     """The share of a class's requests to degrade, per zone, cap, rule and place.
 
     Columns `zone`, `cap_share`, `rule`, `place` and `share`, 0..1, None where no share would do.
@@ -92,7 +92,7 @@ def shares(
     if problems:
         raise InputError(problems)
     board = board_of(scenario, klass, ways)
-    return Columns(share_columns(board, zones_of(board, zones), cap_shares, rules, places))
+    return FrameColumns(share_columns(board, zones_of(board, zones), cap_shares, rules, places))
 
 
 def share_columns(
@@ -195,7 +195,7 @@ def ahead_of(
         np.where(known, thought.green_g, np.nan),
         truth.requests,
         rule,
-        Ledger(steps_per_day=per_day),
+        CatchUp(steps_per_day=per_day),
     )
 
 

@@ -57,7 +57,7 @@ class Ahead:
 
 
 @dataclass(frozen=True)
-class Ledger:
+class CatchUp:
     """How misses are made good.
 
     Debts and savings are spread over `horizon_days`, or the days that are left. `reserve` times the
@@ -70,7 +70,7 @@ class Ledger:
     steps_per_day: int = STEPS_PER_DAY
 
 
-DEFAULT_LEDGER = Ledger()
+DEFAULT_LEDGER = CatchUp()
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def plan_ahead(
     forecast_green_g: np.ndarray | None = None,
     requests: np.ndarray | None = None,
     rule: str = "budget",
-    ledger: Ledger = DEFAULT_LEDGER,
+    ledger: CatchUp = DEFAULT_LEDGER,
 ) -> Ahead:
     """Degrade day by day on a forecast of grams per request, `day_ahead` by default.
 
@@ -181,7 +181,7 @@ def plan_ahead(
     )
 
 
-def _day_by_day(question: _Question, ledger: Ledger) -> tuple[np.ndarray, int]:
+def _day_by_day(question: _Question, ledger: CatchUp) -> tuple[np.ndarray, int]:
     """(share degraded in each step, days on which the cap was out of reach)."""
     steps, per_day = len(question.demand), ledger.steps_per_day
     degraded, owed, short = np.zeros(steps), 0.0, 0
@@ -235,7 +235,7 @@ def _forecast(
     return _Grams(grams_full, ratio * grams_full)
 
 
-def _problems(question: _Question, ledger: Ledger) -> Iterator[Problem]:
+def _problems(question: _Question, ledger: CatchUp) -> Iterator[Problem]:
     truth, forecast = question.truth, question.forecast
     yield from series_problems(
         truth.full, truth.green, question.demand, [question.cap_g], question.rule

@@ -15,7 +15,7 @@ from tests.examples import examples
 from tests.strategies import Pick
 from wattlas.model.breakeven import BreakEven, Quantity, Side, Verdict
 from wattlas.placement.breakeven import breakeven as be
-from wattlas.placement.breakeven.moves import Move, Place, gain_usd, requests, saving
+from wattlas.placement.breakeven.moves import Move, PlaceCharges, gain_usd, requests, saving
 
 KV_CACHE_BYTES = 2.7e9
 """Key–value cache of 8k tokens of a 70B model."""
@@ -24,8 +24,8 @@ KV_CACHE_BYTES = 2.7e9
 def text_move(egress: float = 0.05, payload: float = 4e3, **more: float) -> Move:
     """A request of 0.3 Wh that saves 60 USD/MWh by leaving origin."""
     return Move(
-        origin=Place(price_usd_per_mwh=80.0),
-        away=Place(price_usd_per_mwh=20.0, egress_usd_per_gb=egress),
+        origin=PlaceCharges(price_usd_per_mwh=80.0),
+        away=PlaceCharges(price_usd_per_mwh=20.0, egress_usd_per_gb=egress),
         volume_per_h=1000.0,
         it_kwh=0.3e-3,
         payload_bytes=payload,
@@ -44,8 +44,8 @@ def moves(draw: st.DrawFn, *, constant: bool | None = None) -> Move:
             return np.repeat(pick.whole(1, low, high), steps)
         return pick.whole(steps, low, high)
 
-    def place() -> Place:
-        return Place(
+    def place() -> PlaceCharges:
+        return PlaceCharges(
             price_usd_per_mwh=series(-50, 300),
             carbon_g_per_kwh=series(0, 900),
             pue=pick(1.0, 1.1, 1.5),
@@ -137,7 +137,7 @@ def test_the_stay_in_closed_form() -> None:
 def test_the_stay_over_a_real_series_says_when_it_loses_again() -> None:
     """The first stay that pays is found, the later fall below is told, and so is the best stay."""
     price = np.array([100.0, 100.0, 20.0, -100.0, -100.0, 20.0])
-    move = Move(Place(price), Place(0.0), 1.0, it_kwh=1.0, one_off_usd=0.15)
+    move = Move(PlaceCharges(price), PlaceCharges(0.0), 1.0, it_kwh=1.0, one_off_usd=0.15)
     found = be.stay(move)
     assert found.value == pytest.approx(1.5)
     assert found.reason == (
@@ -148,7 +148,9 @@ def test_the_stay_over_a_real_series_says_when_it_loses_again() -> None:
 
 def test_a_stay_that_the_series_does_not_reach() -> None:
     """A sum that never reaches M within the series is told with both figures."""
-    move = Move(Place(np.array([10.0, 30.0])), Place(0.0), 1.0, it_kwh=1.0, one_off_usd=1.0)
+    move = Move(
+        PlaceCharges(np.array([10.0, 30.0])), PlaceCharges(0.0), 1.0, it_kwh=1.0, one_off_usd=1.0
+    )
     found = be.stay(move)
     assert found.value is None
     assert found.reason == (
@@ -167,19 +169,19 @@ def test_what_eats_the_saving_is_named() -> None:
 
 def test_more_expensive_electricity_is_named() -> None:
     """Where nothing is saved at all, the part that costs more is named, not a saving."""
-    move = Move(Place(20.0), Place(50.0), 1.0, it_kwh=1.0)
+    move = Move(PlaceCharges(20.0), PlaceCharges(50.0), 1.0, it_kwh=1.0)
     assert be.stay(move).reason == "never: energy costs more away, by 30 USD/MWh in all"
 
 
 def test_equal_places_never_pay() -> None:
     """Two places that cost the same never repay a move."""
-    move = Move(Place(20.0), Place(20.0), 1.0, it_kwh=1.0, one_off_usd=1.0)
+    move = Move(PlaceCharges(20.0), PlaceCharges(20.0), 1.0, it_kwh=1.0, one_off_usd=1.0)
     assert be.stay(move).reason.startswith("never: a request costs the same at both places")
 
 
 def test_always_is_told_with_its_reason() -> None:
     """A move that pays without a carbon price pays at any, and says so."""
-    move = replace(text_move(), origin=Place(80.0, 500.0), away=Place(20.0, 100.0))
+    move = replace(text_move(), origin=PlaceCharges(80.0, 500.0), away=PlaceCharges(20.0, 100.0))
     found = be.carbon_price(move)
     assert (found.value, found.verdict) == (None, Verdict.ALWAYS)
     assert found.reason == "always: the move pays at any carbon price"
@@ -187,7 +189,7 @@ def test_always_is_told_with_its_reason() -> None:
 
 def test_a_dirty_place_stops_paying_above_a_carbon_price() -> None:
     """A cheaper but dirtier place pays below a carbon price only."""
-    move = Move(Place(80.0, 100.0), Place(20.0, 700.0), 1.0, it_kwh=1.0)
+    move = Move(PlaceCharges(80.0, 100.0), PlaceCharges(20.0, 700.0), 1.0, it_kwh=1.0)
     found = be.carbon_price(move)
     assert found.value == pytest.approx(60.0 / 0.6)
     assert (found.side, found.verdict) == (Side.BELOW, Verdict.PAYS)
@@ -195,7 +197,7 @@ def test_a_dirty_place_stops_paying_above_a_carbon_price() -> None:
 
 def test_nothing_carried_and_still_at_a_loss() -> None:
     """Where even an empty payload loses, there is no payload, and the loss is told."""
-    move = Move(Place(20.0), Place(50.0, egress_usd_per_gb=0.05), 10.0, it_kwh=1.0)
+    move = Move(PlaceCharges(20.0), PlaceCharges(50.0, egress_usd_per_gb=0.05), 10.0, it_kwh=1.0)
     assert be.payload(move).reason == (
         "never: even with nothing to carry the move loses 0.3 USD over the stay"
     )
@@ -203,7 +205,7 @@ def test_nothing_carried_and_still_at_a_loss() -> None:
 
 def test_what_does_not_count_is_said() -> None:
     """A quantity that enters nowhere has no break-even, and the reason says why."""
-    move = Move(Place(80.0), Place(20.0), 10.0, it_kwh=1.0)
+    move = Move(PlaceCharges(80.0), PlaceCharges(20.0), 10.0, it_kwh=1.0)
     assert "free to carry" in be.state(move).reason
     assert "same egress price" in be.payload(move).reason
     assert "emit the same" in be.carbon_price(move).reason

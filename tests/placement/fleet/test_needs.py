@@ -8,10 +8,10 @@ import pytest
 from tests.placement.fleet.test_fleet_exact import QUESTIONS, asked
 from wattlas.placement.fleet.needs import Needs, value_of
 from wattlas.placement.fleet.outage import outages
-from wattlas.placement.fleet.terms import Terms, terms_of
+from wattlas.placement.fleet.terms import FleetTerms, terms_of
 
 
-def needs_of(terms: Terms) -> list[Needs]:
+def needs_of(terms: FleetTerms) -> list[Needs]:
     """Without an outage, and with each of three."""
     sets = [[0], [1], [2, 3]]
     lost = outages(terms.instance, sets, terms.site, np.full(4, 0.3))

@@ -21,7 +21,7 @@ from wattlas.model.objective import Objective, Solver
 from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan
 from wattlas.placement.frontier.frontier import frontier, solve_at
-from wattlas.placement.frontier.question import Question, baseline_ms, breakpoints
+from wattlas.placement.frontier.question import FrontierQuestion, baseline_ms, breakpoints
 from wattlas.placement.problem.feasibility import feasibility
 
 REL = 1e-8
@@ -53,7 +53,7 @@ def close(one: np.ndarray, other: np.ndarray) -> bool:
 def solved_apart(s: Scenario, variant: str, objective: str, x: np.ndarray) -> np.ndarray:
     """The account at each budget, each solved for itself."""
     price = 120.0 if objective == "weighted" else None
-    question = Question.of(s, variant, objective, price)
+    question = FrontierQuestion.of(s, variant, objective, price)
     bare = replace(s, objective=question.as_objective())
     axis = breakpoints(bare, question)
     return np.stack([solve_at(bare, question, axis, float(one))[0] for one in x], axis=1)

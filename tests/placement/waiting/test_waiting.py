@@ -31,7 +31,7 @@ from wattlas.placement.explain.certificate import certify
 from wattlas.placement.frontier.patience import over_patience
 from wattlas.placement.problem.arrivals import left_by_waiting
 from wattlas.placement.problem.instance import build_instance
-from wattlas.placement.problem.lp import Layout
+from wattlas.placement.problem.lp import ColumnLayout
 from wattlas.placement.problem.queue import Queue
 from wattlas.placement.problem.unit_values import cost
 from wattlas.placement.tables.metrics import changed
@@ -354,7 +354,7 @@ def test_the_columns_of_the_queue_by_hand() -> None:
     s = patient(world(2, hours=SIX), 0, 2)
     instance = build_instance(s)
     (linking,) = linkings(s)
-    layout = Layout(instance, np.arange(6), linking.blocks(instance))
+    layout = ColumnLayout(instance, np.arange(6), linking.blocks(instance))
     (rows,) = linking.rows(layout)
     queue = Queue.of(instance)
     left = np.random.default_rng(0).uniform(0, 1, queue.arrived.shape) * queue.most_waiting

@@ -21,7 +21,7 @@ from wattlas.model.scenario import Scenario
 from wattlas.placement.fleet import waiting
 from wattlas.placement.fleet.certificate import certify_fleet
 from wattlas.placement.fleet.fleet import fleet
-from wattlas.placement.fleet.statement import Statement
+from wattlas.placement.fleet.statement import FleetStatement
 
 
 def question(name: str, seed: int = 1, window: Window | None = None) -> Scenario:
@@ -122,7 +122,7 @@ def _late(right: Fleet) -> Placed:
 
 def _patient(right: Fleet) -> np.ndarray:
     assert right.placed is not None
-    may = right.asked.wait_steps[Statement.of(right.asked).instance.klass] > 0
+    may = right.asked.wait_steps[FleetStatement.of(right.asked).instance.klass] > 0
     return np.asarray(may[right.placed.source])
 
 
@@ -134,7 +134,7 @@ def _scaled(right: Fleet) -> Placed:
 def _closed(right: Fleet) -> Placed:
     """A flow goes unserved that may not."""
     assert right.placed is not None
-    must = np.isnan(Statement.of(right.asked).instance.unserved_usd)
+    must = np.isnan(FleetStatement.of(right.asked).instance.unserved_usd)
     on = _most_of(right, must[right.placed.source])
     region = right.placed.region.copy()
     region[on] = -1

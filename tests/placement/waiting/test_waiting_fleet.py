@@ -28,7 +28,7 @@ from wattlas.placement.fleet.cost import ROUNDING, fleet_cost
 from wattlas.placement.fleet.fleet import fleet
 from wattlas.placement.fleet.levelled import Levelled, densest, earliest_deadline
 from wattlas.placement.fleet.size import Sizing
-from wattlas.placement.fleet.waiting import Question
+from wattlas.placement.fleet.waiting import WaitingQuestion
 from wattlas.placement.fleet.waiting_cuts import JointHours
 from wattlas.placement.problem.arrivals import Arrivals
 from wattlas.placement.problem.instance import build_instance
@@ -165,7 +165,7 @@ def test_cuts_find_what_one_program_finds(name: str, seed: int) -> None:
     """The fleet and the waiting that cuts find together cost what one program in GLPK costs, to the
     gap that is asked, and their bound is below it."""
     s = patient(asked(seed, **QUESTIONS[name]), 2)
-    question = Question.of(s)
+    question = WaitingQuestion.of(s)
     terms, instance, queue = question.terms, question.instance, question.queue
     asked_for = build_instance(s)
     work = Arrivals.of(asked_for).waited(question.levelled.ran(asked_for))

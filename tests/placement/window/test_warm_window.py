@@ -16,7 +16,7 @@ from wattlas.placement.constraints.start_up import StartUpLink
 from wattlas.placement.hour.highs_hour import columns_to_flows
 from wattlas.placement.problem.flows import join
 from wattlas.placement.problem.instance import Instance, build_instance
-from wattlas.placement.problem.lp import Layout, objective
+from wattlas.placement.problem.lp import ColumnLayout, objective
 from wattlas.placement.problem.unit_values import cost
 from wattlas.placement.window.linked_program import (
     ProgramScale,
@@ -45,7 +45,7 @@ def moving(start_usd: float = 0.3) -> Instance:
 
 def program(
     instance: Instance, steps: np.ndarray, before: dict[str, np.ndarray]
-) -> tuple[Layout, np.ndarray, list[Any]]:
+) -> tuple[ColumnLayout, np.ndarray, list[Any]]:
     """The layout, the cost and the rows of some steps."""
     tied = links(instance.scenario)
     layout = layout_of(instance, steps, tied, before)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from wattlas.errors import InputError
-from wattlas.policy.forecasts.features import Prepared, features
+from wattlas.policy.forecasts.features import PreparedHistory, features
 from wattlas.policy.forecasts.history import History, Known, is_published
 from wattlas.policy.forecasts.models import (
     Boosted,
@@ -72,7 +72,7 @@ def test_nothing_of_the_future_is_looked_at(ahead_h: int, model: Boosted) -> Non
         :, issued[0] + 1 :
     ]
     changed = replace(history, value=other)
-    before, after = Prepared.of(history), Prepared.of(changed)
+    before, after = PreparedHistory.of(history), PreparedHistory.of(changed)
     ours, theirs = features(before, issued, ahead_h), features(after, issued, ahead_h)
     np.testing.assert_array_equal(ours.x, theirs.x)
     for forecaster in (Persistence(), Latest(), Climatology(), model):
@@ -88,14 +88,14 @@ def test_a_clue_counts_only_once_it_is_published() -> None:
     prices = replace(
         history, clue=history.value * 0.1, clue_known=(Known.DAY_AHEAD, Known.MEASURED)
     )
-    x = features(Prepared.of(prices), np.array([24 * 60 + 8, 24 * 60 + 14]), 24).x
+    x = features(PreparedHistory.of(prices), np.array([24 * 60 + 8, 24 * 60 + 14]), 24).x
     assert np.isfinite(x[..., -2:]).all(axis=-1).tolist() == [[False, True], [False, False]]
 
 
 def test_simple_forecasts_by_hand() -> None:
     """The value a day ago, the last value, and quantiles of four weeks."""
     history = world()
-    prepared, issued = Prepared.of(history), np.array([24 * 60 + 5])
+    prepared, issued = PreparedHistory.of(history), np.array([24 * 60 + 5])
     target = issued[0] + 30
     np.testing.assert_array_equal(
         Persistence().quantiles(prepared, issued, 30)[:, 0, 1], history.value[:, target - 48]
@@ -138,7 +138,7 @@ def test_what_is_published_is_no_forecast(model: Boosted) -> None:
     """Published values stand as they are, the rest is forecast."""
     history = world(Known.DAY_AHEAD)
     issued = np.array([24 * 90 + 8, 24 * 90 + 14])
-    quantiles = model.quantiles(Prepared.of(history), issued, 24)
+    quantiles = model.quantiles(PreparedHistory.of(history), issued, 24)
     told = with_published(history, quantiles, issued, 24)
     np.testing.assert_array_equal(told[:, 0], quantiles[:, 0])
     np.testing.assert_array_equal(told[:, 1, 0], history.value[:, issued[1] + 24])
@@ -150,7 +150,7 @@ def test_what_cannot_be_learnt_from_is_refused(model: Boosted) -> None:
         boosted(world(), 0, 24 * 3, ahead_h=(24,))
     other = replace(world(), ids=("b", "a"))
     with pytest.raises(InputError, match="not those"):
-        model.quantiles(Prepared.of(other), np.array([2000]), 24)
+        model.quantiles(PreparedHistory.of(other), np.array([2000]), 24)
 
 
 def test_a_history_that_does_not_fit_names_all_problems() -> None:

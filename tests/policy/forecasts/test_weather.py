@@ -13,7 +13,7 @@ from tests.policy.forecasts.test_outlook import long_world, parts
 from wattlas.data.forecast_file import read_weather
 from wattlas.errors import InputError, UsageError
 from wattlas.model.issued import Issued
-from wattlas.policy.forecasts.features import Prepared, features
+from wattlas.policy.forecasts.features import PreparedHistory, features
 from wattlas.policy.forecasts.history import History
 from wattlas.policy.forecasts.holes import dry
 from wattlas.policy.forecasts.models import boosted
@@ -94,12 +94,12 @@ def test_its_features_by_hand(ahead_h: int) -> None:
     change = value[:, at] - value[:, at - 24]
     anchor = at + ahead_h - 24 * -(-ahead_h // 24)
     expected = value[:, at + ahead_h] - value[:, anchor]
-    bare = features(Prepared.of(history), np.array([at]), ahead_h).x.shape[-1]
+    bare = features(PreparedHistory.of(history), np.array([at]), ahead_h).x.shape[-1]
     for issued, last in (
         (_issued(value), np.full(2, np.nan)),
         (_issued(value, ahead_h + 1), expected),
     ):
-        x = features(Prepared.of(_with(history, issued)), np.array([at]), ahead_h).x
+        x = features(PreparedHistory.of(_with(history, issued)), np.array([at]), ahead_h).x
         assert x.shape[-1] == bare + 4
         place = next(n for n in range(bare) if np.allclose(x[:, 0, n], day))
         assert np.allclose(x[:, 0, place + 1], change)
@@ -117,7 +117,8 @@ def test_no_weather_of_the_future_is_looked_at(lead_h: int) -> None:
     other = replace(known, value=np.where(late, draw.normal(0, 9, late.size), known.value))
     assert late.any()
     a, b = (
-        features(Prepared.of(_with(history, each)), np.array([at]), 24).x for each in (known, other)
+        features(PreparedHistory.of(_with(history, each)), np.array([at]), 24).x
+        for each in (known, other)
     )
     assert np.array_equal(a, b, equal_nan=True)
 
@@ -151,8 +152,8 @@ def test_a_clue_that_is_never_published_is_no_obstacle() -> None:
     plain, other = (boosted(each, 0, cut, ahead_h=(24,)) for each in (history, with_clue))
     issued = np.arange(cut, cut + 24)
     assert np.allclose(
-        plain.quantiles(Prepared.of(history), issued, 24),
-        other.quantiles(Prepared.of(with_clue), issued, 24),
+        plain.quantiles(PreparedHistory.of(history), issued, 24),
+        other.quantiles(PreparedHistory.of(with_clue), issued, 24),
     )
 
 

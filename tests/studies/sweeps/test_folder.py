@@ -18,7 +18,7 @@ from wattlas.studies.sweeps.carry_out import Here, carry_out
 from wattlas.studies.sweeps.change import Written
 from wattlas.studies.sweeps.design import Axis, SweepDesign
 from wattlas.studies.sweeps.folder import STATED, check_inputs, open_sweep, sweep_in
-from wattlas.studies.sweeps.found import Found
+from wattlas.studies.sweeps.found import SweepFindings
 from wattlas.studies.sweeps.verbs import NUMBER, VERBS, Verb
 
 
@@ -55,7 +55,9 @@ def test_the_files_are_one_table(whole: Path) -> None:
 
 def test_the_page_names_its_metrics_in_words(whole: Path) -> None:
     """Each row of the ranking has its metric's name and unit as a heading has them."""
-    table = Found(open_sweep(whole), open_sweep(whole).table()).page_tables()["sweep_ranking"]
+    table = SweepFindings(open_sweep(whole), open_sweep(whole).table()).page_tables()[
+        "sweep_ranking"
+    ]
     label = dict(zip(table["metric"], table["label"], strict=True))
     assert label["cost_usd"] == "cost, USD"
     assert label["carbon_kg"] == "carbon, kg"

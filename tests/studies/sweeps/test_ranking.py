@@ -21,7 +21,7 @@ from wattlas.errors import UsageError
 from wattlas.studies.sweeps.change import Written
 from wattlas.studies.sweeps.design import SweepDesign
 from wattlas.studies.sweeps.folder import RunRow, SweepFolder, sweep_in
-from wattlas.studies.sweeps.found import Found
+from wattlas.studies.sweeps.found import SweepFindings
 from wattlas.studies.sweeps.ranking import ranking
 from wattlas.studies.sweeps.verbs import NUMBER, VERBS, Verb
 
@@ -128,7 +128,7 @@ def test_a_sweep_from_python(tmp_path: Path) -> None:
     """A design, a folder, and the tables as frames; a range where values belong is refused."""
     design = wattlas.SweepDesign.of({PUE.field: [1.1, 1.3]})
     found = wattlas.sweep_into(tmp_path / "sweep", "tiny", design)
-    assert isinstance(found, Found)
+    assert isinstance(found, SweepFindings)
     assert found.to_polars("runs").equals(pl.read_parquet(tmp_path / "sweep" / "sweep.parquet"))
     assert found.to_polars("ranking")["field"].unique().to_list() == [PUE.field]
     assert "cost (USD) depends most on regions.*.pue" in found.sentence()

@@ -7,7 +7,7 @@ Text → typed rows (`files`, `rows`) → instants (`times`) → checks over all
 from __future__ import annotations
 
 from wattlas.data.importers.layout import Layout
-from wattlas.data.importers.prepare import FILL_MOST, Prepared, Rules, prepare
+from wattlas.data.importers.prepare import FILL_MOST, PreparedRows, Rules, prepare
 from wattlas.data.importers.rows import Imported, read_files
 from wattlas.data.importers.units import per_step
 
@@ -15,7 +15,7 @@ __all__ = [
     "FILL_MOST",
     "Imported",
     "Layout",
-    "Prepared",
+    "PreparedRows",
     "Rules",
     "per_step",
     "prepare",

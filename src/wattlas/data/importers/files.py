@@ -31,7 +31,7 @@ TEXTS = (".csv", ".txt", ".tsv", ".md", ".1")
 
 
 @dataclass(frozen=True)
-class Columns:
+class FileColumns:
     """The columns of a file that a layout speaks of."""
 
     time: tuple[str, ...]
@@ -53,7 +53,7 @@ class Raw:
 
     label: str
     frame: pl.DataFrame
-    columns: Columns
+    columns: FileColumns
     notes: tuple[str, ...] = ()
     separator: str = ","
     is_text: bool = True
@@ -150,7 +150,9 @@ def _lacking(name: str, columns: Sequence[str], label: str) -> Problem:
     return Problem(name, what, fix, label)
 
 
-def find_columns(columns: Sequence[str], layout: Layout, label: str) -> tuple[Columns, list[str]]:
+def find_columns(
+    columns: Sequence[str], layout: Layout, label: str
+) -> tuple[FileColumns, list[str]]:
     """Where the columns of a layout are, and what a reader should know of the choice."""
     lacking: list[Problem] = []
     value = layout.value_column or ""
@@ -180,7 +182,7 @@ def find_columns(columns: Sequence[str], layout: Layout, label: str) -> tuple[Co
     taken = {*times, *keys, *single.values(), *layout.where}
     free = [name for name in columns if name not in taken]
     estimated = find(free, layout.estimated_column) if layout.estimated_column else []
-    columns_of = Columns(
+    columns_of = FileColumns(
         times,
         keys,
         {},

@@ -52,14 +52,14 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedRows:
     """Rows that can be written, and what is wrong with them, where gaps were allowed."""
 
     rows: Imported
     gaps: tuple[Problem, ...]
 
 
-def prepare(new: Imported, rules: Rules) -> Prepared:
+def prepare(new: Imported, rules: Rules) -> PreparedRows:
     """Judge, fill and average. Raises InputError with every problem, unless gaps are allowed."""
     key = _key(new)
     frame = with_key(new.frame, new).sort(key, TIME)
@@ -94,7 +94,7 @@ def prepare(new: Imported, rules: Rules) -> Prepared:
     made = replace(
         new, frame=_without_key(rows, new), notes=tuple(dict.fromkeys(notes)), filled=filled
     )
-    return Prepared(made, tuple(problems))
+    return PreparedRows(made, tuple(problems))
 
 
 def _key(new: Imported) -> str:

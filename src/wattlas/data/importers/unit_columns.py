@@ -8,26 +8,26 @@ import polars as pl
 
 from wattlas.data.importers.files import Raw
 from wattlas.data.importers.layout import Layout
-from wattlas.data.importers.units import Stated, stated, unit_column
+from wattlas.data.importers.units import StatedUnit, stated, unit_column
 from wattlas.data.reader.dialect import ROW
 from wattlas.errors import Problem
 from wattlas.model.suggest import SHOWN
 
 
-def stated_of(raw: Raw, column: str, layout: Layout) -> Stated | None:
+def stated_of(raw: Raw, column: str, layout: Layout) -> StatedUnit | None:
     """The unit that a column of units beside the values states, else that of their header."""
     beside = _unit_column(raw)
     if beside is not None and not layout.unit:
         cell = _units(raw, beside)[0]
         if cell.lower() in layout.units:
-            return Stated(beside, layout.units[cell.lower()] or 1.0)
+            return StatedUnit(beside, layout.units[cell.lower()] or 1.0)
         if cell.lower() in ("usd", "us$", "$"):
             return stated(f"{cell} {column}", layout)
         # A column of currencies says nothing of the amount: the header of the values may.
         told = stated(cell, layout)
         if told is not None and "/" not in told.currency:
             told = stated(f"{cell} {column}", layout) or told
-        return replace(told, header=beside) if told else Stated(beside, unknown=cell)
+        return replace(told, header=beside) if told else StatedUnit(beside, unknown=cell)
     if raw.columns.wide is not None and not layout.timed:
         return None  # the columns of a matrix are named for places
     return stated(column, layout)
@@ -56,7 +56,7 @@ def mixed_units(raw: Raw, layout: Layout) -> list[Problem]:
     return [raw.problem(beside, what, fix)]
 
 
-def unit_problem(raw: Raw, column: str, header: Stated | None, layout: Layout) -> Problem:
+def unit_problem(raw: Raw, column: str, header: StatedUnit | None, layout: Layout) -> Problem:
     """A unit that asks for an option."""
     where = header.header if header else column
     if header is not None and header.unknown:

@@ -62,7 +62,7 @@ _UNIT_COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Stated:
+class StatedUnit:
     """A unit that a header names."""
 
     header: str
@@ -79,7 +79,7 @@ def unit_column(columns: Iterable[str]) -> str | None:
     return next((c for c in columns if c.strip().lower() in _UNIT_COLUMNS), None)
 
 
-def stated(header: str, layout: Layout) -> Stated | None:
+def stated(header: str, layout: Layout) -> StatedUnit | None:
     """The unit that a header, or a cell beside a value, names."""
     text = header.lower().replace("₂", "2").replace("�", "2").replace("[", " ").replace("]", " ")
     words = _TOKEN.findall(text)
@@ -89,11 +89,11 @@ def stated(header: str, layout: Layout) -> Stated | None:
         return _of_rates(header, words)
     if layout.value == "reserved_gpu":
         odd = next((w for w in words if w in _POWER or w.startswith(("node", "server"))), "")
-        return Stated(header, unknown=odd) if odd else None
+        return StatedUnit(header, unknown=odd) if odd else None
     return _of_ratios(header, words, layout)
 
 
-def _of_ratios(header: str, words: list[str], layout: Layout) -> Stated | None:
+def _of_ratios(header: str, words: list[str], layout: Layout) -> StatedUnit | None:
     """A price or a mass for an amount: the amount is looked for, then what stands before it."""
     data = layout.value == "egress_usd_per_gb"
     amounts = _DATA if data else _PER_MWH
@@ -101,13 +101,13 @@ def _of_ratios(header: str, words: list[str], layout: Layout) -> Stated | None:
         per = n > 0 and words[n - 1] in ("/", "per")
         joined, under = _amount(word, amounts)
         if not under and per and word in (*_POWER, "mmbtu", "therm", "kva"):
-            return Stated(header, unknown=" ".join(words[max(0, n - 2) : n + 1]))
+            return StatedUnit(header, unknown=" ".join(words[max(0, n - 2) : n + 1]))
         if under:
             before = [w for w in words[:n] if w not in ("/", "per", "in", "of")]
             return _ratio(header, joined, before, per, under, layout)
     currency = next((_CURRENCIES[w] for w in words if len(w) == 3 and w in _CURRENCIES), "")
     if "carbon" not in layout.table and "marginal" not in layout.table and currency:
-        return Stated(header, currency=currency)
+        return StatedUnit(header, currency=currency)
     return None
 
 
@@ -130,7 +130,7 @@ def _is_top(word: str) -> bool:
 
 def _ratio(
     header: str, joined: str, before: list[str], per: bool, under: str, layout: Layout
-) -> Stated | None:
+) -> StatedUnit | None:
     data = layout.value == "egress_usd_per_gb"
     each = (_DATA if data else _PER_MWH)[under]
     joined = re.sub(rf"{_GAS}$", "", joined)
@@ -141,18 +141,20 @@ def _ratio(
         cents = top in _CENTS
         dollars = ("us", "usd", "$") if cents else ()
         if top in _DOLLARS or (cents and len(rest) > 1 and rest[-2] in dollars):
-            return Stated(header, _DOLLARS.get(top, 0.01) * each)
+            return StatedUnit(header, _DOLLARS.get(top, 0.01) * each)
         if cents:
-            return Stated(header, 0.01 * each, f"cents/{_shown(under)}")
+            return StatedUnit(header, 0.01 * each, f"cents/{_shown(under)}")
         if top in _CURRENCIES:
-            return Stated(header, each, f"{_CURRENCIES[top]}/{_shown(under)}")
+            return StatedUnit(header, each, f"{_CURRENCIES[top]}/{_shown(under)}")
     elif top in _MASS_G and not (top.startswith("ton") and rest[-2:-1] in (["short"], ["long"])):
-        return Stated(header, _MASS_G[top] * each / 1e3)
+        return StatedUnit(header, _MASS_G[top] * each / 1e3)
     usual = "gb" if data else "mwh" if "usd_per" in layout.value else "kwh"
     if not per or (under == usual and top in _WORDS):
         # Nothing is stated of money or mass: ours, if the amount is the usual one.
-        return None if under == usual else Stated(header, unknown=f"an amount per {_shown(under)}")
-    return Stated(header, unknown=f"{top}/{_shown(under)}" if top else f"per {_shown(under)}")
+        return (
+            None if under == usual else StatedUnit(header, unknown=f"an amount per {_shown(under)}")
+        )
+    return StatedUnit(header, unknown=f"{top}/{_shown(under)}" if top else f"per {_shown(under)}")
 
 
 _WORDS = (
@@ -167,33 +169,33 @@ def _shown(amount: str) -> str:
     return _SHOWN.get(amount, amount.upper())
 
 
-def _of_rates(header: str, words: list[str]) -> Stated | None:
+def _of_rates(header: str, words: list[str]) -> StatedUnit | None:
     """Requests of a time; tokens, bytes and thousands are something else."""
     odd = next((w for w in words if w.startswith(("token", "byte")) or w in _THOUSANDS), "")
     if odd:
-        return Stated(header, unknown=odd)
+        return StatedUnit(header, unknown=odd)
     rate = next((_RATES[w] for w in words if w in _RATES), None)
     for a, b in pairwise(words):
         if a in ("/", "per") and b in _EACH_H:
             rate = _EACH_H[b]
         elif a in ("/", "per"):
-            return Stated(header, unknown=f"{a} {b}")
+            return StatedUnit(header, unknown=f"{a} {b}")
     daily = {"hourly": 1.0, "daily": 1 / 24, "weekly": 1 / 168}
     rate = next((daily[w] for w in words if w in daily), rate)
-    return None if rate is None else Stated(header, rate)
+    return None if rate is None else StatedUnit(header, rate)
 
 
-def _of_times(header: str, words: list[str]) -> Stated | None:
+def _of_times(header: str, words: list[str]) -> StatedUnit | None:
     """Times of a way there and back."""
     if "oneway" in words or ("one" in words and "way" in words):
-        return Stated(header, unknown="one way")
+        return StatedUnit(header, unknown="one way")
     # `s` and `us` may be something else, unless they end the header.
     ends = [w for w in words[:-1] if w in _TIMES_MS and w not in ("s", "us")] + words[-1:]
     unit = ends[-1] if ends and ends[-1] in _TIMES_MS else ends[0] if ends else ""
-    return Stated(header, _TIMES_MS[unit]) if unit in _TIMES_MS else None
+    return StatedUnit(header, _TIMES_MS[unit]) if unit in _TIMES_MS else None
 
 
-def scale_of(layout: Layout, header: Stated | None) -> float | None:
+def scale_of(layout: Layout, header: StatedUnit | None) -> float | None:
     """What a value of the file is in ours; None where what is stated asks for an option."""
     factor = 1.0 if layout.factor is None else layout.factor
     if layout.currency and layout.factor is None:

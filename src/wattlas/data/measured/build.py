@@ -46,7 +46,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Terms:
+class ReadingTerms:
     """How measurements are read: `layout` by name or "" to recognise it, `prompts` the part 0..1 of
     energy and accelerator time that prompts take, `only` a text that points must have in them.
     """
@@ -56,7 +56,7 @@ class Terms:
     only: str = ""
 
 
-def read_points(files: Sequence[Path], given: Given, terms: Terms) -> Measured:
+def read_points(files: Sequence[Path], given: Given, terms: ReadingTerms) -> Measured:
     """The points of some files. Raises InputError with everything that is wrong or lacking."""
     points: list[OperatingPoint] = []
     notes: dict[str, None] = {}
@@ -115,7 +115,7 @@ def log_energy(path: Path, window: str, given: Given) -> str:
 def _point(
     record: Record,
     given: Given,
-    terms: Terms,
+    terms: ReadingTerms,
     notes: dict[str, None],
     problems: list[Problem],
 ) -> Iterator[OperatingPoint]:
@@ -197,7 +197,7 @@ def _with_facts(record: Record, given: Given) -> tuple[dict[str, Any], str]:
     return values, name
 
 
-def _wanted(terms: Terms, *names: str) -> bool:
+def _wanted(terms: ReadingTerms, *names: str) -> bool:
     return any(terms.only.lower() in name.lower() for name in names)
 
 
@@ -228,7 +228,9 @@ def _summed(problems: list[Problem]) -> list[Problem]:
     ]
 
 
-def _notes(record: Record, values: Mapping[str, Any], tokens: bool, terms: Terms) -> Iterator[str]:
+def _notes(
+    record: Record, values: Mapping[str, Any], tokens: bool, terms: ReadingTerms
+) -> Iterator[str]:
     layout = record.layout
     facts = _facts(record, values)
     if facts:
@@ -257,7 +259,7 @@ def _facts(record: Record, values: Mapping[str, Any]) -> list[str]:
     return [fact for fact in FACTS if fact in values and values[fact] != record.values.get(fact)]
 
 
-def _source(record: Record, values: Mapping[str, Any], tokens: bool, terms: Terms) -> str:
+def _source(record: Record, values: Mapping[str, Any], tokens: bool, terms: ReadingTerms) -> str:
     """Where the figures come from, for whoever reads the table."""
     parts = [f"{record.layout.title}, {Path(record.label).name}"]
     run = record.values.get("run")

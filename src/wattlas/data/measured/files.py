@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from wattlas.data.measured.layouts import LAYOUTS, Field, Layout
+from wattlas.data.measured.layouts import LAYOUTS, Field, ToolLayout
 from wattlas.data.reader.dialect import ROW, read_frame
 from wattlas.data.schema.workload import POINTS
 from wattlas.errors import InputError, Problem
@@ -38,7 +38,7 @@ TO_UNIT = {
 class Record:
     """One measurement: its quantities by name, as `layouts.QUANTITIES` has them."""
 
-    layout: Layout
+    layout: ToolLayout
     label: str
     values: Mapping[str, Any]
     count: int = 1
@@ -54,7 +54,7 @@ class Record:
 class Opened:
     """A file as it was read: its objects or rows, or its frame; and the layout that it is in."""
 
-    layout: Layout
+    layout: ToolLayout
     label: str
     items: Sequence[Mapping[str, Any]] = ()
     frame: pl.DataFrame = field(default_factory=pl.DataFrame)
@@ -118,7 +118,7 @@ def _objects(path: Path, label: str) -> list[Mapping[str, Any]]:
     return objects
 
 
-def _layout(item: Mapping[str, Any], kind: str, label: str, wanted: str) -> Layout:
+def _layout(item: Mapping[str, Any], kind: str, label: str, wanted: str) -> ToolLayout:
     if wanted:
         layout = LAYOUTS[wanted]
         lacking = [_named(sign) for sign in layout.signs if not list(_at(item, sign))]
@@ -139,7 +139,7 @@ def _layout(item: Mapping[str, Any], kind: str, label: str, wanted: str) -> Layo
     raise InputError([Problem("(file)", what, fix, label)])
 
 
-def layout_of(item: Mapping[str, Any], *, json: bool) -> Layout | None:
+def layout_of(item: Mapping[str, Any], *, json: bool) -> ToolLayout | None:
     """The layout whose signs an object, or the names of a table's columns, have."""
     for layout in LAYOUTS.values():
         fits = (layout.kind == "json") == json
@@ -172,7 +172,7 @@ def _at(item: Any, path: Sequence[str | int]) -> Iterator[tuple[Any, Any]]:
 Fault = tuple[str, str, str]
 
 
-def _values(layout: Layout, item: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
+def _values(layout: ToolLayout, item: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
     """The quantities of one object or row, and what is wrong with them."""
     values: dict[str, Any] = {}
     faults: list[Fault] = []
@@ -224,7 +224,7 @@ def _number(where: Field, cells: list[tuple[Any, Any]], faults: list[Fault]) -> 
 
 
 def _merged(
-    layout: Layout, items: Sequence[Mapping[str, Any]], measured: list[Record]
+    layout: ToolLayout, items: Sequence[Mapping[str, Any]], measured: list[Record]
 ) -> list[Record]:
     """Rows of one key as one measurement: the last of them, or their mean."""
     if layout.rows == "each":

@@ -62,7 +62,7 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Layout:
+class ToolLayout:
     """What a tool writes. Of fields of one quantity the first that holds something counts."""
 
     id: str
@@ -101,7 +101,7 @@ time between tokens are over requests there, not over tokens, and are left alone
 LAYOUTS = {
     layout.id: layout
     for layout in (
-        Layout(
+        ToolLayout(
             "vllm-bench",
             "vLLM `bench serve`",
             "json",
@@ -123,7 +123,7 @@ LAYOUTS = {
             ),
             ("accuracy", "accelerators", "energy"),
         ),
-        Layout(
+        ToolLayout(
             "aiperf",
             "AIPerf",
             "json",
@@ -140,7 +140,7 @@ LAYOUTS = {
             ),
             ("accuracy", "accelerators", "energy"),
         ),
-        Layout(
+        ToolLayout(
             "genai-perf",
             "genai-perf",
             "json",
@@ -154,7 +154,7 @@ LAYOUTS = {
             ),
             ("accuracy", "accelerators", "energy"),
         ),
-        Layout(
+        ToolLayout(
             "llmperf",
             "LLMPerf",
             "json",
@@ -174,7 +174,7 @@ LAYOUTS = {
             ),
             ("accuracy", "accelerators", "energy"),
         ),
-        Layout(
+        ToolLayout(
             "mlenergy",
             "ML.ENERGY leaderboard",
             "table",
@@ -194,7 +194,7 @@ LAYOUTS = {
             ),
             ("accuracy", "ttft"),
         ),
-        Layout(
+        ToolLayout(
             "mlenergy-diffusion",
             "ML.ENERGY leaderboard, images and videos",
             "table",
@@ -213,7 +213,7 @@ LAYOUTS = {
             ),
             ("accuracy",),
         ),
-        Layout(
+        ToolLayout(
             "codecarbon",
             "CodeCarbon",
             "table",
@@ -232,7 +232,7 @@ LAYOUTS = {
             rows="last",
             note="energy is that of processors, memory and accelerators, without the PUE it states",
         ),
-        Layout(
+        ToolLayout(
             "zeus",
             "Zeus",
             "table",
@@ -248,7 +248,7 @@ LAYOUTS = {
             rows="mean",
             note="windows of one name are their mean",
         ),
-        Layout(
+        ToolLayout(
             "timm",
             "timm benchmark",
             "vision",

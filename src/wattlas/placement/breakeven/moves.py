@@ -20,7 +20,7 @@ from wattlas.units import BYTES_PER_GB
 
 
 @dataclass(frozen=True)
-class Place:
+class PlaceCharges:
     """What one place charges for what it runs; every field is a number or a series, shape (T,)."""
 
     price_usd_per_mwh: np.ndarray | float
@@ -43,8 +43,8 @@ class Move:
     (two where it returns).
     """
 
-    origin: Place
-    away: Place
+    origin: PlaceCharges
+    away: PlaceCharges
     volume_per_h: np.ndarray | float
     """Requests/h that move, a number or shape (T,)."""
     it_kwh: float
@@ -238,9 +238,9 @@ def _index(what: str, wanted: str, known: list[str]) -> int:
     return known.index(wanted)
 
 
-def _place(scenario: Scenario, r: int, egress: np.ndarray) -> Place:
+def _place(scenario: Scenario, r: int, egress: np.ndarray) -> PlaceCharges:
     region = scenario.regions[r]
-    return Place(
+    return PlaceCharges(
         price_usd_per_mwh=scenario.price_usd_per_mwh[r],
         carbon_g_per_kwh=scenario.deciding_g_per_kwh[r],
         pue=region.pue,

@@ -50,7 +50,7 @@ from wattlas.placement.window.limits import in_full, limits_of, nearest_availabl
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedPolicy:
     """A policy that has looked at all hours: its rule, who made it, why it cannot keep a limit.
 
     `tables` are the shares that the rule follows, where it follows any.
@@ -63,10 +63,10 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class Policy:
+class BaselinePolicy:
     """How a policy is made; `plain` where it places in full service and answers no objective."""
 
-    prepare: Callable[[Instance], Prepared]
+    prepare: Callable[[Instance], PreparedPolicy]
     plain: bool = True
     by_cost: bool = False
     """Whether it asks for prices."""
@@ -150,30 +150,30 @@ def _stretches(scenario: Scenario) -> list[np.ndarray]:
     return weeks(scenario.hours)
 
 
-def _always(rule: Rule) -> Policy:
+def _always(rule: Rule) -> BaselinePolicy:
     """A rule that needs no look at all hours."""
-    return Policy(lambda _whole: Prepared(rule))
+    return BaselinePolicy(lambda _whole: PreparedPolicy(rule))
 
 
-def _one_region(measure_of: Callable[[Instance], Measure]) -> Policy:
-    return Policy(
-        lambda whole: Prepared(best_region(whole, measure_of)), by_cost=measure_of is cost
+def _one_region(measure_of: Callable[[Instance], Measure]) -> BaselinePolicy:
+    return BaselinePolicy(
+        lambda whole: PreparedPolicy(best_region(whole, measure_of)), by_cost=measure_of is cost
     )
 
 
-def _table(measure_of: Callable[[Instance], Measure], group_of: GroupOf) -> Policy:
+def _table(measure_of: Callable[[Instance], Measure], group_of: GroupOf) -> BaselinePolicy:
     """Fixed tables of shares for groups of hours."""
 
-    def prepare(whole: Instance) -> Prepared:
+    def prepare(whole: Instance) -> PreparedPolicy:
         tables = fixed_shares(whole, measure_of, group_of)
-        return Prepared(tables.place, tables.info, tables.reason, tables)
+        return PreparedPolicy(tables.place, tables.info, tables.reason, tables)
 
-    return Policy(prepare, plain=False, by_cost=measure_of is cost)
+    return BaselinePolicy(prepare, plain=False, by_cost=measure_of is cost)
 
 
 BASELINES = ("nearest", "nearest_available")
 """Policies of which one is what a plan is compared with."""
-POLICIES: dict[str, Policy] = {
+POLICIES: dict[str, BaselinePolicy] = {
     "nearest": _always(nearest),
     "nearest_available": _always(nearest_available),
     "uniform": _always(uniform),

@@ -15,7 +15,7 @@ import numpy as np
 
 from wattlas.model.plan import UNSERVED, SolveInfo
 from wattlas.placement.compare.rules import by_rule
-from wattlas.placement.compare.share_program import ShareProgram, Table
+from wattlas.placement.compare.share_program import ShareProgram, ShareTable
 from wattlas.placement.hour import highs
 from wattlas.placement.hour.protocol import Solution
 from wattlas.placement.hour.prune import pruned
@@ -86,7 +86,7 @@ def fixed_shares(
     share = np.zeros((int(group.max(initial=0)) + 1, len(instance.columns)))
     used = np.unique(group)
     together = [used] if limits else [used[n : n + 1] for n in range(len(used))]
-    tables: list[Table] = []
+    tables: list[ShareTable] = []
     for groups in together:
         at = np.searchsorted(groups, group)
         own = np.isin(group, groups)

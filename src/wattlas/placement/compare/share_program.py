@@ -43,7 +43,7 @@ Fewer take more rounds, more take larger programs: on the embedded year 12 takes
 
 
 @dataclass(frozen=True)
-class Table:
+class ShareTable:
     """Shares of each group of hours and column, (G, C), and how the search for them ended.
 
     `reason` says in words which row no table keeps; empty where all are kept.
@@ -87,7 +87,7 @@ class ShareProgram:
         ]
         self.demand = [self.instance.demand[:, steps] for steps in self.steps]
 
-    def solve(self) -> Table:
+    def solve(self) -> ShareTable:
         """The best table; where none keeps every row, the one that breaks them least."""
         costs = self._added_up(self.measure, np.arange(len(self.group)))
         scale = 100.0 / (float(np.abs(costs).max(initial=0.0)) or 1.0)
@@ -106,7 +106,7 @@ class ShareProgram:
             new = [cut for cut in broken if cut.key not in self.cuts]
             if not new:
                 value, least = float((costs * share).sum()) + paid, answer.objective / scale
-                return Table(share, value, least, rows=len(self.cuts), rounds=rounds)
+                return ShareTable(share, value, least, rows=len(self.cuts), rounds=rounds)
             self.cuts |= {cut.key: cut for cut in new}
             added = block(new)
             count = len(added.lower)
@@ -272,7 +272,7 @@ class ShareProgram:
         index = np.flatnonzero(total)
         return Cut(limit.constraint, n, -1, 1, index, total[index], bound, mark)
 
-    def _least_broken(self, costs: np.ndarray, rounds: int) -> Table:
+    def _least_broken(self, costs: np.ndarray, rounds: int) -> ShareTable:
         """The table whose greatest relative excess over the known rows is least, and that row."""
         cuts = [cut for cut in self.cuts.values() if cut.step > -2]
         count = costs.size + len(self.bought)
@@ -283,7 +283,7 @@ class ShareProgram:
         worst = cuts[int(np.abs(answer.dual[-len(cuts) :]).argmax())]
         value = float((costs * share).sum())
         words = self._words(worst, share)
-        return Table(share, value, reason=words, rows=len(cuts), rounds=rounds)
+        return ShareTable(share, value, reason=words, rows=len(cuts), rounds=rounds)
 
     def _words(self, cut: Cut, share: np.ndarray) -> str:
         """Which row no table keeps."""

@@ -18,7 +18,7 @@ from wattlas.model.scenario import Scenario
 from wattlas.placement.problem.flows import SourceFlows
 from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.limit import Limit
-from wattlas.placement.problem.lp import Layout
+from wattlas.placement.problem.lp import ColumnLayout
 from wattlas.placement.problem.rows import HourlyRows, Rows
 
 
@@ -60,7 +60,7 @@ class Link:
         """Columns of an hour that it adds, by block; none where it does not apply."""
         raise NotImplementedError
 
-    def rows(self, layout: Layout) -> list[Rows]:
+    def rows(self, layout: ColumnLayout) -> list[Rows]:
         """Its rows over the hours of a layout that has its blocks."""
         raise NotImplementedError
 
@@ -68,7 +68,7 @@ class Link:
         """Whether it adds to a measure in this unit: `USD`, or `t` of carbon that decides."""
         return unit == "USD"
 
-    def costs(self, layout: Layout, unit: str = "USD") -> tuple[np.ndarray, np.ndarray]:
+    def costs(self, layout: ColumnLayout, unit: str = "USD") -> tuple[np.ndarray, np.ndarray]:
         """(column, so much of the unit), weighted by the steps that each step stands for."""
         raise NotImplementedError
 
@@ -84,11 +84,11 @@ class Link:
         return {}
 
     def before_first(self, instance: Instance, steps: np.ndarray) -> np.ndarray | None:
-        """What ran before the first of these steps, as `Layout.before` takes it; None: free."""
+        """What ran before the first of these steps, for `ColumnLayout.before`; None: free."""
         raise NotImplementedError
 
     def left_behind(self, instance: Instance, last: SourceFlows) -> np.ndarray:
-        """What the flows of an hour leave to the next one, as `Layout.before` takes it."""
+        """What the flows of an hour leave to the next one, as `ColumnLayout.before` takes it."""
         raise NotImplementedError
 
 
@@ -104,7 +104,7 @@ class Linking:
         """Columns of an hour that it adds, by block."""
         raise NotImplementedError
 
-    def rows(self, layout: Layout) -> list[Rows]:
+    def rows(self, layout: ColumnLayout) -> list[Rows]:
         """Its rows over the hours of a layout that has its blocks."""
         raise NotImplementedError
 

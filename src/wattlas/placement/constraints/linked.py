@@ -12,7 +12,7 @@ from wattlas.model.frictions import Initial
 from wattlas.placement.constraints.base import Link
 from wattlas.placement.problem.flows import SourceFlows
 from wattlas.placement.problem.instance import Instance
-from wattlas.placement.problem.lp import Layout
+from wattlas.placement.problem.lp import ColumnLayout
 from wattlas.placement.problem.rows import Rows
 from wattlas.placement.problem.unit_values import cost
 
@@ -33,7 +33,7 @@ class LevelLink(Link):
         """
         raise NotImplementedError
 
-    def costs(self, layout: Layout, unit: str = "USD") -> tuple[np.ndarray, np.ndarray]:
+    def costs(self, layout: ColumnLayout, unit: str = "USD") -> tuple[np.ndarray, np.ndarray]:
         """The price of each rise; nothing where the link has no columns, or charges otherwise."""
         charged = self.charges(layout.instance.scenario, unit)
         if not (charged and layout.has(self.rise_block)):
@@ -66,10 +66,10 @@ class LevelLink(Link):
 
     def before_first(self, instance: Instance, steps: np.ndarray) -> np.ndarray | None:
         """As before any step that follows none."""
-        before = self.before(Layout(instance, steps[:1]))
+        before = self.before(ColumnLayout(instance, steps[:1]))
         return None if before is None else before[0]
 
-    def before(self, layout: Layout) -> np.ndarray | None:
+    def before(self, layout: ColumnLayout) -> np.ndarray | None:
         """The level before each step that follows none, (hours, A·B); None: free."""
         instance, hours = layout.instance, layout.hours
         if self.name in layout.before:

@@ -17,7 +17,7 @@ from wattlas.placement.constraints.linked import LevelLink, rise_rows
 from wattlas.placement.constraints.registry import register
 from wattlas.placement.problem.flows import SourceFlows
 from wattlas.placement.problem.instance import Instance
-from wattlas.placement.problem.lp import Layout
+from wattlas.placement.problem.lp import ColumnLayout
 from wattlas.placement.problem.rows import HourlyRows, Rows, repeated
 from wattlas.units import BYTES_PER_GB, G_PER_KG, G_PER_T, KWH_PER_MWH
 
@@ -106,7 +106,7 @@ class StartUpLink(LevelLink):
         count = len(instance.capacity) * len(instance.copies[0])
         return {"u": count, "v": count}
 
-    def rows(self, layout: Layout) -> list[Rows]:
+    def rows(self, layout: ColumnLayout) -> list[Rows]:
         """What is held, and what is started."""
         return [holding(layout), starting(layout)]
 
@@ -154,7 +154,7 @@ def held(instance: Instance, flows: SourceFlows) -> np.ndarray:
     return level
 
 
-def holding(layout: Layout) -> Rows:
+def holding(layout: ColumnLayout) -> Rows:
     """u[h,r,m] = Σ_{s, o of m} g[s,o]·x[h,s,r,o]: what is held is what runs."""
     instance = layout.instance
     names, variant = instance.copies
@@ -170,7 +170,7 @@ def holding(layout: Layout) -> Rows:
     return repeated("holding", row, value, column, zero, zero)
 
 
-def starting(layout: Layout) -> Rows:
+def starting(layout: ColumnLayout) -> Rows:
     """v[h] ≥ u[h] − u[h−1], v ≥ 0; before the first step u is what the scenario's start says."""
     before, u = StartUpLink().before(layout), layout.column("u")
     places = np.arange(u.shape[1])

@@ -14,7 +14,7 @@ from wattlas.placement.constraints.linked import LevelLink, rise_rows
 from wattlas.placement.constraints.registry import register
 from wattlas.placement.problem.flows import SourceFlows
 from wattlas.placement.problem.instance import Instance
-from wattlas.placement.problem.lp import Layout
+from wattlas.placement.problem.lp import ColumnLayout
 from wattlas.placement.problem.rows import Rows
 
 
@@ -46,7 +46,7 @@ class StateMoveLink(LevelLink):
         count = int(sticky(instance).sum()) * len(instance.capacity)
         return {"y": count} if count else {}
 
-    def rows(self, layout: Layout) -> list[Rows]:
+    def rows(self, layout: ColumnLayout) -> list[Rows]:
         """None without sticky sources."""
         return [moving(layout)] if layout.has("y") else []
 
@@ -70,7 +70,7 @@ def requests_by_region(instance: Instance, flows: SourceFlows) -> np.ndarray:
     return level
 
 
-def moving(layout: Layout) -> Rows:
+def moving(layout: ColumnLayout) -> Rows:
     """y[h,s,r] ≥ Σ_o x[h,s,r,o] − Σ_o x[h−1,s,r,o], y ≥ 0, for sticky sources."""
     instance, columns = layout.instance, layout.instance.columns
     moved = sticky(instance)

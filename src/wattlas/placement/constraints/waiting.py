@@ -23,7 +23,7 @@ from wattlas.model.scenario import Scenario
 from wattlas.placement.constraints.base import Constraint, Linking
 from wattlas.placement.constraints.registry import register
 from wattlas.placement.problem.instance import Instance
-from wattlas.placement.problem.lp import QUEUED, RUN, Layout
+from wattlas.placement.problem.lp import QUEUED, RUN, ColumnLayout
 from wattlas.placement.problem.queue import Queue
 from wattlas.placement.problem.rows import Rows
 
@@ -38,7 +38,7 @@ class Queueing(Linking):
         count = int(np.count_nonzero(instance.scenario.wait_steps[instance.klass]))
         return {RUN: count, QUEUED: count} if count else {}
 
-    def rows(self, layout: Layout) -> list[Rows]:
+    def rows(self, layout: ColumnLayout) -> list[Rows]:
         """q[t] − q[t−1] + z[t] = d[t]; nothing is left before the first step."""
         queue = Queue.of(layout.instance)
         run, left = layout.column(RUN), layout.column(QUEUED)

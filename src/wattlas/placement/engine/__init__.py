@@ -14,7 +14,7 @@ from wattlas.placement.engine.program import Basis, HourlyProgram, HourlySolutio
 from wattlas.placement.engine.state import GAVE_UP, INFEASIBLE, OPTIMAL
 
 if TYPE_CHECKING:
-    from wattlas.placement.engine.opening import Meter, Opened, solve_opening
+    from wattlas.placement.engine.opening import Meter, OpenedTotals, solve_opening
     from wattlas.placement.engine.solve import solve_program
     from wattlas.placement.engine.warm import MESSAGE, compile_engine, is_compiled, warm_up
 
@@ -27,7 +27,7 @@ __all__ = [
     "HourlyProgram",
     "HourlySolution",
     "Meter",
-    "Opened",
+    "OpenedTotals",
     "Residuals",
     "compile_engine",
     "is_compiled",
@@ -39,7 +39,7 @@ __all__ = [
 
 _LAZY = {
     "Meter": "opening",
-    "Opened": "opening",
+    "OpenedTotals": "opening",
     "solve_opening": "opening",
     "solve_program": "solve",
     "MESSAGE": "warm",

@@ -56,7 +56,7 @@ class Meter:
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedTotals:
     """total[M, N] of M meters at N budgets; another solver must take the hours in `left`."""
 
     total: F8
@@ -80,7 +80,7 @@ class Budgets(NamedTuple):
     enters: float
 
 
-class Sums(NamedTuple):
+class MeterSums(NamedTuple):
     """M meters as the kernels read them, and their sums.
 
     rates[T, W, M] per unit of energy, static[S, C, M] per unit, weight[T] of the hours;
@@ -152,7 +152,7 @@ def settle(unit: F8, rates: F8, static: F8, width: int, answer: HourlyOutput, ou
 @kernel
 def along_budgets(
     p: Program, h: Hour, b: Working, w: Scratch, budgets: Budgets,
-    keys: I4, basics: I4, answer: HourlyOutput, sums: Sums, t: int, most: int,
+    keys: I4, basics: I4, answer: HourlyOutput, sums: MeterSums, t: int, most: int,
 ) -> int:  # fmt: skip
     """One hour at every budget, into sums.of_hour[M, N]; programs solved, negative where it fails.
 
@@ -195,7 +195,7 @@ def along_budgets(
 @entry
 def walk_open(
     p: Program, tariffs: F8, demands: F8, limits: F8, b: Working, w: Scratch, budgets: Budgets,
-    keys: I4, basics: I4, answer: HourlyOutput, sums: Sums,
+    keys: I4, basics: I4, answer: HourlyOutput, sums: MeterSums,
     status: I8, warm: bool, most: int,
 ) -> int:  # fmt: skip
     """Add every hour's meters at every budget to sums.total[M, N]; returns programs solved.
@@ -230,7 +230,7 @@ def solve_opening(
     hours: Sequence[int] | Hours | None = None,
     threads: int = 1,
     progress: Callable[[int], None] | None = None,
-) -> Opened:
+) -> OpenedTotals:
     """Σ over hours of weight[T] · meter at every budget x, increasing.
 
     `program.allowed` holds every column that ever opens, opens[S, R, O] the budget from which it
@@ -241,12 +241,12 @@ def solve_opening(
     selected = selected.astype(np.int64)
     chunks = np.array_split(selected, max(1, min(threads, len(selected))))
 
-    def solve_part(chunk: Hours) -> Opened:
+    def solve_part(chunk: Hours) -> OpenedTotals:
         return _Opening(scaled, opens, x, meters, weight).solve(chunk, progress)
 
     with ThreadPoolExecutor(at_most(len(chunks))) as pool:
         parts = list(pool.map(solve_part, chunks))
-    return Opened(
+    return OpenedTotals(
         total=np.sum([part.total for part in parts], axis=0),
         left=np.concatenate([part.left for part in parts]),
         programs=sum(part.programs for part in parts),
@@ -280,7 +280,7 @@ class _Opening:
         self.basis = Basis.empty(1, sources, scaled.rows)
         self.warm = False
 
-    def solve(self, hours: Hours, progress: Callable[[int], None] | None) -> Opened:
+    def solve(self, hours: Hours, progress: Callable[[int], None] | None) -> OpenedTotals:
         """All hours of the thread, block by block, hot all along."""
         total = np.zeros((len(self.meters), len(self.x)))
         unsolved, programs = [], 0
@@ -292,7 +292,7 @@ class _Opening:
             if progress is not None:
                 progress(len(chunk))
         no_hours = np.zeros(0, np.int64)
-        return Opened(total, np.concatenate([no_hours, *unsolved]), programs)
+        return OpenedTotals(total, np.concatenate([no_hours, *unsolved]), programs)
 
     def _block(self, hours: Hours, total: F8) -> tuple[NDArray[np.int64], int]:
         scaled, count = self.scaled, len(hours)
@@ -319,7 +319,7 @@ class _Opening:
             self.basis.keys[0],
             self.basis.basics[0],
             HourlyOutput.room(1, sources, p),
-            Sums(
+            MeterSums(
                 rates=rates,
                 static=self.static,
                 weight=np.ascontiguousarray(self.weight[hours]),

@@ -18,7 +18,7 @@ from wattlas.placement.constraints.registry import constraints, hourly_rows
 from wattlas.placement.hour import highs
 from wattlas.placement.problem import feasibility as masks
 from wattlas.placement.problem.instance import Instance
-from wattlas.placement.problem.lp import Layout, demand, hourly_block
+from wattlas.placement.problem.lp import ColumnLayout, demand, hourly_block
 from wattlas.placement.problem.rows import Rows
 from wattlas.placement.problem.words import NAMED, listed, who
 
@@ -101,7 +101,7 @@ def _blocks(instance: Instance) -> tuple[list[Rows], list[tuple[str, int]]]:
     """Demand and every row that binds, scaled: the largest entry 1, the largest demand 100; and the
     constraint and row that each of those after the demand is.
     """
-    layout = Layout(instance, np.array([0]))
+    layout = ColumnLayout(instance, np.array([0]))
     constraint_blocks = [
         (rows, block)
         for rows in hourly_rows(instance).values()

@@ -26,7 +26,7 @@ from wattlas.placement.fleet.capped_window import CappedWindow, WindowAt
 from wattlas.placement.fleet.hours import FleetHours, Sized, groups_by_load
 from wattlas.placement.fleet.master import CutMaster
 from wattlas.placement.fleet.size import BANDS
-from wattlas.placement.fleet.terms import Terms
+from wattlas.placement.fleet.terms import FleetTerms
 from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.limit import windows
 from wattlas.placement.problem.unit_values import zero
@@ -44,7 +44,7 @@ WORST = 48
 class CappedHours:
     """All windows of an instance, as a separator over y = (K, degraded by group)."""
 
-    terms: Terms
+    terms: FleetTerms
     windows: Sequence[CappedWindow]
     floor: np.ndarray
     """What the hours of each group cost at least at any fleet, (G,)."""
@@ -201,7 +201,7 @@ def _by_group(
 
 
 def capped_hours(
-    terms: Terms, free: np.ndarray, exact: float, weight: np.ndarray | None = None
+    terms: FleetTerms, free: np.ndarray, exact: float, weight: np.ndarray | None = None
 ) -> CappedHours:
     """The windows of the share cap that the terms' scenario has; `free` (T,) is every hour's
     optimum without any limit. `weight` (T,) says for how many hours each stands, 0 for those that

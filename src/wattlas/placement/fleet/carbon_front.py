@@ -38,7 +38,7 @@ MOST_PRICES = 60
 
 
 @dataclass(frozen=True)
-class Priced:
+class PricedFleet:
     """The fleet at a price of carbon beside the scenario's own: `cost` at the scenario's."""
 
     usd_per_t: float
@@ -53,7 +53,7 @@ class Priced:
 
 
 @dataclass(frozen=True)
-class Answer:
+class FrontFleet:
     """A fleet: `usable` accelerators (R,), its `cost`, the hours in `sizing` at the price of carbon
     that is in `prices`, what the bound proves of one more accelerator, `reduced` (R,), and the
     `bound` below which no fleet costs that emits no more.
@@ -86,7 +86,7 @@ def has_cap(objective: Objective) -> bool:
     return given or objective.minimise is Minimise.CARBON
 
 
-class Front:
+class CarbonFront:
     """Fleets by price of carbon, each hot from the one before."""
 
     def __init__(
@@ -98,7 +98,7 @@ class Front:
         self.start: np.ndarray | None = None
         self.rounds = 0
 
-    def at(self, usd_per_t: float) -> Priced:
+    def at(self, usd_per_t: float) -> PricedFleet:
         """The fleet at a price of carbon beyond the scenario's own, USD/t."""
         own = self.scenario.objective.carbon_price_usd_per_t
         plain = Objective(carbon_price_usd_per_t=own + usd_per_t)
@@ -116,18 +116,18 @@ class Front:
         self.rounds += best.rounds
         priced = fleet_cost(terms, sizing.hours, best.y)
         cost = at_own_price(terms, priced, best.y, usd_per_t)
-        return Priced(usd_per_t, sizing, best, cost)
+        return PricedFleet(usd_per_t, sizing, best, cost)
 
 
 def capped(
     scenario: Scenario, survive: Sequence[Needs], exact: float, tick: Callable[[Least], None]
-) -> Answer:
+) -> FrontFleet:
     """The fleet of least cost or carbon under the objective's cap, if it has one.
 
     Raises InfeasibleError with the least attainable where the cap cannot be met.
     """
     objective = scenario.objective
-    front = Front(scenario, survive, exact, tick)
+    front = CarbonFront(scenario, survive, exact, tick)
     least_carbon = objective.minimise is Minimise.CARBON
     cap = objective.cost_cap_usd if least_carbon else objective.carbon_cap_t
     cheap = front.at(0.0)
@@ -151,11 +151,11 @@ def capped(
 
 
 def _on_chord(
-    scenario: Scenario, front: Front, cheap: Priced, clean: Priced, cap: float,
-    measured: Callable[[Priced], float],
-) -> Answer:  # fmt: skip
+    scenario: Scenario, front: CarbonFront, cheap: PricedFleet, clean: PricedFleet, cap: float,
+    measured: Callable[[PricedFleet], float],
+) -> FrontFleet:  # fmt: skip
     """The mix of a cheap fleet and a clean one that meets a cap, until none lies below."""
-    best: Answer | None = None
+    best: FrontFleet | None = None
     for _ in range(MOST_PRICES):
         fall = cheap.carbon_t - clean.carbon_t
         price = (clean.cost.cost_usd - cheap.cost.cost_usd) / fall if fall > 0 else 0.0
@@ -176,9 +176,9 @@ def _on_chord(
 
 
 def _mixed(
-    scenario: Scenario, front: Front, cheap: Priced, clean: Priced, at: Priced, share: float,
-    cap: float | None,
-) -> Answer:  # fmt: skip
+    scenario: Scenario, front: CarbonFront, cheap: PricedFleet, clean: PricedFleet,
+    at: PricedFleet, share: float, cap: float | None,
+) -> FrontFleet:  # fmt: skip
     """1 − share of a cheap fleet and share of a clean one, with the bound at a price of carbon."""
 
     def mean(name: str) -> np.ndarray:
@@ -196,7 +196,7 @@ def _mixed(
     bound = at.found.bound - at.usd_per_t * cost.carbon_kg / KG_PER_T
     limit = None if cap is None else _report(scenario, cost, cap, at.usd_per_t)
     prices = at.sizing.prices(at.found, at.usd_per_t)
-    return Answer(at.sizing, usable, cost, bound, at.found.reduced, prices, front.rounds, limit)
+    return FrontFleet(at.sizing, usable, cost, bound, at.found.reduced, prices, front.rounds, limit)
 
 
 def _report(scenario: Scenario, cost: FleetCost, cap: float, usd_per_t: float) -> LimitReport:

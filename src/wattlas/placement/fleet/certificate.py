@@ -30,8 +30,8 @@ from wattlas.placement.fleet.outage import lost_of
 from wattlas.placement.fleet.placed import placed_residuals, short_part
 from wattlas.placement.fleet.proven import proven_bound
 from wattlas.placement.fleet.size import Sizing
-from wattlas.placement.fleet.statement import Statement, caps_couple
-from wattlas.placement.fleet.terms import Terms, terms_of
+from wattlas.placement.fleet.statement import FleetStatement, caps_couple
+from wattlas.placement.fleet.terms import FleetTerms, terms_of
 from wattlas.units import KG_PER_T
 
 _TINY = 1e-300
@@ -82,7 +82,7 @@ def certify_fleet(fleet: Fleet) -> FleetCertificate:
 
 def _certify_placed(fleet: Fleet) -> FleetCertificate:
     """The same of a fleet that waits or is under caps of tiers: its flows, and its prices."""
-    statement, claimed = Statement.of(fleet.asked), fleet.optimal.cost_usd
+    statement, claimed = FleetStatement.of(fleet.asked), fleet.optimal.cost_usd
     bound = proven_bound(statement, fleet.prices, fleet.survives)
     residuals = {
         "bounds": _outside(statement.terms, fleet.optimal.gpu / statement.terms.held),
@@ -92,7 +92,7 @@ def _certify_placed(fleet: Fleet) -> FleetCertificate:
 
 
 def _bound(
-    fleet: Fleet, terms: Terms, usable: np.ndarray, lost: dict[tuple[str, ...], Needs]
+    fleet: Fleet, terms: FleetTerms, usable: np.ndarray, lost: dict[tuple[str, ...], Needs]
 ) -> float:
     """What no fleet is below, carbon at the price of the cap included."""
     part = with_fleet(terms.instance, usable, terms.site)
@@ -112,7 +112,7 @@ def _bound(
     return total + float(price @ (np.where(price > 0, terms.lower, terms.upper) - usable))
 
 
-def _outside(terms: Terms, usable: np.ndarray) -> float:
+def _outside(terms: FleetTerms, usable: np.ndarray) -> float:
     """By how much a fleet is outside of its bounds, of all its accelerators, or of what a site
     takes."""
     beyond = np.maximum(np.maximum(terms.lower - usable, usable - terms.upper), 0.0)
@@ -120,7 +120,7 @@ def _outside(terms: Terms, usable: np.ndarray) -> float:
     return max(float(beyond.max() / max(float(usable.sum()), _TINY)), over)
 
 
-def _cost_off(fleet: Fleet, terms: Terms, usable: np.ndarray) -> float:
+def _cost_off(fleet: Fleet, terms: FleetTerms, usable: np.ndarray) -> float:
     """How far what a fleet is said to cost is from what its hours come to; under a cap on what
     several placements of an hour share, how far it is below."""
     sizing, usd_per_t = Sizing.of(terms), fleet.prices.usd_per_t

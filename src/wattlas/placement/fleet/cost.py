@@ -9,7 +9,7 @@ import numpy as np
 from wattlas.model.fleet import FleetCost
 from wattlas.model.unit_values import carbon_t_per_kwh
 from wattlas.placement.fleet.hours import FleetHours
-from wattlas.placement.fleet.terms import Terms, carbon_t, idle_kw
+from wattlas.placement.fleet.terms import FleetTerms, carbon_t, idle_kw
 from wattlas.placement.problem.flows import SourceFlows
 from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.unit_values import bought_gpu, carbon, it_energy, used_gpu
@@ -19,7 +19,7 @@ ROUNDING = 1e-8
 """A fleet is held so much larger than the search found it, so that no hour is short by rounding."""
 
 
-def fleet_cost(terms: Terms, hours: FleetHours, gpu: np.ndarray) -> FleetCost:
+def fleet_cost(terms: FleetTerms, hours: FleetHours, gpu: np.ndarray) -> FleetCost:
     """What usable accelerators (R,) cost and emit over all hours; nan where one is short."""
     sized = hours.all_at(gpu)
     cost = cost_of(terms, sized.instance, sized.flows, gpu)
@@ -27,7 +27,7 @@ def fleet_cost(terms: Terms, hours: FleetHours, gpu: np.ndarray) -> FleetCost:
     return replace(cost, variable_usd=variable)
 
 
-def cost_of(terms: Terms, part: Instance, flows: SourceFlows, gpu: np.ndarray) -> FleetCost:
+def cost_of(terms: FleetTerms, part: Instance, flows: SourceFlows, gpu: np.ndarray) -> FleetCost:
     """What usable accelerators (R,) cost and emit with these flows over an instance that has
     them; all demand is served."""
     scenario, held = part.scenario, gpu * terms.held
@@ -57,7 +57,9 @@ def _unserved_share(part: Instance, flows: SourceFlows) -> float:
     return float(requests[~flows.served].sum()) / total if total > 0 else 0.0
 
 
-def at_own_price(terms: Terms, cost: FleetCost, usable: np.ndarray, usd_per_t: float) -> FleetCost:
+def at_own_price(
+    terms: FleetTerms, cost: FleetCost, usable: np.ndarray, usd_per_t: float
+) -> FleetCost:
     """A cost that has so much for a tonne of carbon in it, without that."""
     held = usd_per_t * float(terms.held_t @ usable)
     run = usd_per_t * cost.carbon_kg / KG_PER_T - held

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from wattlas.placement.fleet.statement import Statement
+from wattlas.placement.fleet.statement import FleetStatement
 from wattlas.placement.problem.allowance import Allowance
 from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.limit import Limit
@@ -32,7 +32,7 @@ class Dealt:
     hours: np.ndarray
 
     @staticmethod
-    def of(statement: Statement) -> Dealt:
+    def of(statement: FleetStatement) -> Dealt:
         """Those of a question; none where no cap is over a window."""
         instance, limits = statement.instance, statement.limits()
         came = np.broadcast_to(statement.arrivals.came, instance.demand.shape)

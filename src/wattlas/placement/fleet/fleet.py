@@ -11,7 +11,7 @@ import numpy as np
 from wattlas.model.fleet import Fleet, FleetCost
 from wattlas.model.plan import SolveInfo, Status
 from wattlas.model.scenario import Scenario
-from wattlas.placement.fleet.carbon_front import Answer, capped, has_cap
+from wattlas.placement.fleet.carbon_front import FrontFleet, capped, has_cap
 from wattlas.placement.fleet.cost import ROUNDING, fleet_cost
 from wattlas.placement.fleet.hours import FleetHours
 from wattlas.placement.fleet.needs import Needs
@@ -20,7 +20,7 @@ from wattlas.placement.fleet.search import Least
 from wattlas.placement.fleet.size import EXACT, Learnt, Sizing, refuse_short
 from wattlas.placement.fleet.statement import caps_couple
 from wattlas.placement.fleet.terms import (
-    Terms,
+    FleetTerms,
     holding,
     peak_of_sum,
     peak_rent,
@@ -138,7 +138,7 @@ def _tied(
 
 def _cheapest(
     sizing: Sizing, survive: Sequence[Needs], exact: float, progress: Callable[[Least], None]
-) -> tuple[Answer, Learnt]:
+) -> tuple[FrontFleet, Learnt]:
     """The fleet of least cost, and what was learnt of that without outages."""
     terms = sizing.terms
     first = best = sizing.nominal(exact, progress)
@@ -152,15 +152,15 @@ def _cheapest(
         cost = fleet_cost(terms, sizing.hours, usable)
     rounds = first.rounds + (best.rounds if survive else 0)
     prices = sizing.prices(best, 0.0)
-    return Answer(sizing, usable, cost, best.bound, best.reduced, prices, rounds), learnt
+    return FrontFleet(sizing, usable, cost, best.bound, best.reduced, prices, rounds), learnt
 
 
-def _a_little_more(terms: Terms, usable: np.ndarray) -> np.ndarray:
+def _a_little_more(terms: FleetTerms, usable: np.ndarray) -> np.ndarray:
     """A fleet (R,) that is larger by rounding, within its bounds."""
     return np.asarray(np.minimum(usable * (1.0 + ROUNDING), np.maximum(terms.upper, usable)))
 
 
-def _given(scenario: Scenario, terms: Terms, hours: FleetHours) -> FleetCost | None:
+def _given(scenario: Scenario, terms: FleetTerms, hours: FleetHours) -> FleetCost | None:
     """The scenario's own fleet, where it is one number for each region."""
     reserved = scenario.reserved_gpu
     if not np.isfinite(reserved).all() or (reserved != reserved[:, :1]).any():

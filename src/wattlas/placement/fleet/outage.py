@@ -17,7 +17,7 @@ import numpy as np
 from wattlas.errors import InputError, Problem
 from wattlas.model.fleet import Outage
 from wattlas.placement.fleet.needs import Needs
-from wattlas.placement.fleet.terms import Terms
+from wattlas.placement.fleet.terms import FleetTerms
 from wattlas.placement.problem.instance import Instance
 
 
@@ -34,7 +34,7 @@ class Lost:
 
 
 def lost_of(
-    terms: Terms, survive: Sequence[Sequence[str]], on_demand_gpu: float
+    terms: FleetTerms, survive: Sequence[Sequence[str]], on_demand_gpu: float
 ) -> tuple[Lost, ...]:
     """The lost sets. Raises InputError for regions that there are not."""
     scenario = terms.instance.scenario
@@ -91,7 +91,7 @@ def _lost(instance: Instance, regions: np.ndarray, site: np.ndarray) -> Lost:
     )
 
 
-def told(terms: Terms, lost: Sequence[Lost], on_demand_gpu: float) -> tuple[Outage, ...]:
+def told(terms: FleetTerms, lost: Sequence[Lost], on_demand_gpu: float) -> tuple[Outage, ...]:
     """What each outage leaves that no fleet covers."""
     instance = terms.instance
     ids = [region.id for region in instance.scenario.regions]

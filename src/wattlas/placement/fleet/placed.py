@@ -12,13 +12,13 @@ from wattlas.model.waiting import due
 from wattlas.placement.constraints.registry import hourly_rows
 from wattlas.placement.fleet.needs import Needs
 from wattlas.placement.fleet.outage import lost_of
-from wattlas.placement.fleet.statement import Statement
+from wattlas.placement.fleet.statement import FleetStatement
 from wattlas.placement.problem.flows import SourceFlows
 
 _TINY = 1e-300
 
 
-def placed_residuals(statement: Statement, fleet: Fleet) -> dict[str, float]:
+def placed_residuals(statement: FleetStatement, fleet: Fleet) -> dict[str, float]:
     """By how much the flows of a fleet break each condition, relative to what it is on; inf where
     there are none, or of steps, sources or places that there are not."""
     if fleet.placed is None:
@@ -46,7 +46,7 @@ def placed_residuals(statement: Statement, fleet: Fleet) -> dict[str, float]:
     }
 
 
-def _closed(statement: Statement, flows: SourceFlows) -> float:
+def _closed(statement: FleetStatement, flows: SourceFlows) -> float:
     """The largest flow below 0 or at a closed place, over the largest demand."""
     instance = statement.instance
     gone = flows.region == UNSERVED
@@ -56,7 +56,7 @@ def _closed(statement: Statement, flows: SourceFlows) -> float:
     return float(wrong.max(initial=0.0) / max(float(instance.demand.max(initial=0.0)), _TINY))
 
 
-def _served(statement: Statement, ran: np.ndarray) -> dict[str, float]:
+def _served(statement: FleetStatement, ran: np.ndarray) -> dict[str, float]:
     """`served`: what does not wait runs as it arrives. `waiting`: the rest neither before it
     arrives nor after it is due; both over the largest demand of the source."""
     instance, scenario = statement.instance, statement.scenario
@@ -72,7 +72,7 @@ def _served(statement: Statement, ran: np.ndarray) -> dict[str, float]:
     return {"served": float(at_once.max(initial=0.0)), "waiting": max(late)}
 
 
-def _used(statement: Statement, flows: SourceFlows) -> np.ndarray:
+def _used(statement: FleetStatement, flows: SourceFlows) -> np.ndarray:
     """GPU-h/h in each region and hour, (R, T)."""
     on = flows.region != UNSERVED
     used = np.zeros(statement.instance.capacity.shape)
@@ -81,13 +81,13 @@ def _used(statement: Statement, flows: SourceFlows) -> np.ndarray:
     return used
 
 
-def _room(statement: Statement, usable: np.ndarray) -> np.ndarray:
+def _room(statement: FleetStatement, usable: np.ndarray) -> np.ndarray:
     """Accelerators of each region, on demand included, (R,)."""
     bought = usable + statement.instance.surplus[:, 0]
     return np.asarray(np.maximum(np.minimum(bought, statement.terms.site), usable))
 
 
-def _capacity(statement: Statement, flows: SourceFlows, usable: np.ndarray) -> float:
+def _capacity(statement: FleetStatement, flows: SourceFlows, usable: np.ndarray) -> float:
     """By what part more runs in a region than it has."""
     used, room = _used(statement, flows).max(axis=1, initial=0.0), _room(statement, usable)
     size = np.maximum(used, 1e-6 * float(usable.sum()) + _TINY)
@@ -95,7 +95,7 @@ def _capacity(statement: Statement, flows: SourceFlows, usable: np.ndarray) -> f
     return float((over / size).max(initial=0.0))
 
 
-def _rows(statement: Statement, flows: SourceFlows) -> float:
+def _rows(statement: FleetStatement, flows: SourceFlows) -> float:
     """By what part another row of an hour is broken."""
     instance, worst = statement.instance, 0.0
     column = instance.columns.find(flows.source, flows.region, flows.point)
@@ -112,7 +112,7 @@ def _rows(statement: Statement, flows: SourceFlows) -> float:
     return worst
 
 
-def _caps(statement: Statement, flows: SourceFlows) -> float:
+def _caps(statement: FleetStatement, flows: SourceFlows) -> float:
     """How far what counts in a window is beyond a cap, in shares of its requests."""
     worst = 0.0
     for limit in statement.limits():
@@ -126,7 +126,7 @@ def _caps(statement: Statement, flows: SourceFlows) -> float:
     return worst
 
 
-def _outages(statement: Statement, fleet: Fleet, ran: np.ndarray, usable: np.ndarray) -> float:
+def _outages(statement: FleetStatement, fleet: Fleet, ran: np.ndarray, usable: np.ndarray) -> float:
     """The largest part of what runs in an hour that the rest cannot serve in some outage."""
     worst = 0.0
     terms = replace(statement.terms, instance=replace(statement.instance, demand=ran))
@@ -145,7 +145,7 @@ def short_part(needs: Needs, usable: np.ndarray) -> float:
     return float((needs.shortage(every, room).short / np.maximum(needs.load, _TINY)).max())
 
 
-def _cost(statement: Statement, fleet: Fleet, flows: SourceFlows, usable: np.ndarray) -> float:
+def _cost(statement: FleetStatement, fleet: Fleet, flows: SourceFlows, usable: np.ndarray) -> float:
     """How far what a fleet is said to cost is from its rent, its flows and what they buy."""
     hours = statement.instance.hours
     units = statement.measure.units(statement.instance, *flows[:4])

@@ -23,13 +23,15 @@ from wattlas.model.fleet import FleetPrices, NeedPrice, Outage
 from wattlas.model.plan import UNSERVED
 from wattlas.model.waiting import due
 from wattlas.placement.constraints.registry import hourly_rows
-from wattlas.placement.fleet.statement import Statement
+from wattlas.placement.fleet.statement import FleetStatement
 
 CHUNK = 64
 """Hours whose columns are priced at once: an array of a few ten thousand columns each."""
 
 
-def proven_bound(statement: Statement, prices: FleetPrices, outages: Sequence[Outage]) -> float:
+def proven_bound(
+    statement: FleetStatement, prices: FleetPrices, outages: Sequence[Outage]
+) -> float:
     """Below every fleet that serves within caps and patience, and in each outage; USD."""
     instance, hours = statement.instance, statement.instance.hours
     gpu_price = np.maximum(-prices.duals.get("capacity", np.zeros(instance.capacity.shape)), 0.0)
@@ -65,7 +67,7 @@ class _Priced:
     bought: np.ndarray
 
 
-def _need(statement: Statement, need: NeedPrice, outages: Sequence[Outage]) -> _Priced | None:
+def _need(statement: FleetStatement, need: NeedPrice, outages: Sequence[Outage]) -> _Priced | None:
     """None for what proves nothing: of an outage that is none, or where something is endless."""
     instance, ids = statement.instance, [region.id for region in statement.scenario.regions]
     limit = [each.on_demand_gpu for each in outages if each.regions == need.lost]
@@ -88,7 +90,7 @@ def _need(statement: Statement, need: NeedPrice, outages: Sequence[Outage]) -> _
     return _Priced(price, use, np.maximum(need.by_hour, 0.0), bought)
 
 
-def _row_prices(statement: Statement, prices: FleetPrices) -> dict[str, np.ndarray]:
+def _row_prices(statement: FleetStatement, prices: FleetPrices) -> dict[str, np.ndarray]:
     """Duals of the rows of an hour beside capacity, (J, T); of a side that there is none of, 0."""
     out = {}
     for name, row in hourly_rows(statement.instance).items():
@@ -100,7 +102,7 @@ def _row_prices(statement: Statement, prices: FleetPrices) -> dict[str, np.ndarr
 
 
 def _least_usd(
-    statement: Statement, gpu_price: np.ndarray, rows: dict[str, np.ndarray], caps: np.ndarray
+    statement: FleetStatement, gpu_price: np.ndarray, rows: dict[str, np.ndarray], caps: np.ndarray
 ) -> np.ndarray:
     """What a request costs at least in each hour at the prices, (S, T)."""
     instance, columns = statement.instance, statement.instance.columns
@@ -124,7 +126,7 @@ def _least_usd(
     return least
 
 
-def _counted(statement: Statement, caps: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+def _counted(statement: FleetStatement, caps: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     """(What a column counts for (C,), the price of it by source and hour (S, T)) of each tier."""
     instance, columns = statement.instance, statement.instance.columns
     out: dict[int, tuple[np.ndarray, np.ndarray]] = {}
@@ -140,7 +142,7 @@ def _counted(statement: Statement, caps: np.ndarray) -> list[tuple[np.ndarray, n
     return list(out.values())
 
 
-def _within_patience(statement: Statement, usd: np.ndarray) -> np.ndarray:
+def _within_patience(statement: FleetStatement, usd: np.ndarray) -> np.ndarray:
     """The least of the hours in which a request may run, by the hour of its arrival, (S, T)."""
     instance = statement.instance
     last = due(statement.scenario.hours, statement.scenario.wait_steps[instance.klass])
@@ -152,7 +154,7 @@ def _within_patience(statement: Statement, usd: np.ndarray) -> np.ndarray:
 
 
 def _held_usd(
-    statement: Statement, r: int, gpu_price: np.ndarray, needs: Sequence[_Priced]
+    statement: FleetStatement, r: int, gpu_price: np.ndarray, needs: Sequence[_Priced]
 ) -> float:
     """The least over a region's accelerators of their rent less what prices and needs pay for
     them: piecewise linear, so that one of its corners is the least."""

@@ -20,7 +20,7 @@ from wattlas.model.scenario import Scenario
 from wattlas.placement.fleet.cost import fleet_cost
 from wattlas.placement.fleet.size import Learnt, Sizing, groups_of, refuse_short
 from wattlas.placement.fleet.terms import terms_of
-from wattlas.placement.frontier.question import Question, breakpoints
+from wattlas.placement.frontier.question import FrontierQuestion, breakpoints
 from wattlas.placement.problem.baseline_region import baseline_region
 from wattlas.placement.problem.feasibility import feasibility
 from wattlas.placement.problem.instance import Instance, build_instance
@@ -32,7 +32,7 @@ SAMPLES = 8
 
 
 @dataclass
-class _Search:
+class _ReachSearch:
     """Fleets along the axis, from the widest on; what was learnt at one is kept for narrower ones.
 
     A narrower reach never costs less: every cut of a wider one holds for it, and so does the bound.
@@ -136,7 +136,7 @@ def reach(
     last = len(x) - 1
     ranks = np.linspace(0, last, len(x) if samples is None else max(samples, 2)).round().astype(int)
     wanted = sorted(set(ranks.tolist()), reverse=True)
-    search = _Search(scenario, opens, x, exact, progress, len(wanted), known)
+    search = _ReachSearch(scenario, opens, x, exact, progress, len(wanted), known)
     if samples is None:
         search.at(last)
         search.at(0)
@@ -152,7 +152,7 @@ def reach(
 def _opens(scenario: Scenario, variant: str) -> np.ndarray:
     """The reach from which each place is open, inf for never, (I, K, R, O)."""
     if variant == "scale":
-        axis = breakpoints(scenario, Question.of(scenario, variant, "cost", None))
+        axis = breakpoints(scenario, FrontierQuestion.of(scenario, variant, "cost", None))
         opens: np.ndarray = np.where(axis.opens <= axis.least, axis.least, axis.opens)
         return opens
     judged = feasibility(scenario)
@@ -180,7 +180,7 @@ def _opened(scenario: Scenario, allowed: np.ndarray) -> Instance:
     return build_instance(scenario, judged=replace(feasibility(scenario), allowed=allowed))
 
 
-def _jump(search: _Search, n: int) -> Jump:
+def _jump(search: _ReachSearch, n: int) -> Jump:
     """A reach at which the cost falls, and the pairs that open there."""
     scenario, at = search.scenario, float(search.x[n])
     opened = np.argwhere(np.abs(search.opens - at) <= 1e-8)

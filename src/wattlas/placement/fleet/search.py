@@ -34,7 +34,7 @@ class Separator(Protocol):
         ...
 
 
-class Master(Protocol):
+class LearntMaster(Protocol):
     """What has been learnt of a function."""
 
     def lowest(self) -> Lowest:
@@ -99,7 +99,7 @@ def least(
 
 def search(
     ask: Callable[[np.ndarray], tuple[float, np.ndarray]],
-    master: Master,
+    master: LearntMaster,
     starts: Sequence[np.ndarray],
     *,
     exact: float,

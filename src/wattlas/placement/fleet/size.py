@@ -15,7 +15,7 @@ from wattlas.placement.fleet.master import CutMaster, Cuts
 from wattlas.placement.fleet.needs import Needs
 from wattlas.placement.fleet.search import Least, Separator, Together, least
 from wattlas.placement.fleet.sites import SiteRow, SiteRows, same
-from wattlas.placement.fleet.terms import Terms
+from wattlas.placement.fleet.terms import FleetTerms
 from wattlas.placement.hour.dispatch import solve_hours
 
 Tick = Callable[[Least], None]
@@ -57,13 +57,13 @@ class Learnt:
 class Sizing:
     """A search for fleets: hours, their groups, what is below their cost, and the master."""
 
-    terms: Terms
+    terms: FleetTerms
     group: np.ndarray
     floor: np.ndarray
     master: CutMaster
 
     @staticmethod
-    def of(terms: Terms, group: np.ndarray | None = None) -> Sizing:
+    def of(terms: FleetTerms, group: np.ndarray | None = None) -> Sizing:
         """A search that knows nothing yet."""
         group = groups_of(terms) if group is None else group
         floor = least_by_hour(terms)
@@ -151,13 +151,13 @@ class Sizing:
         return least(search, self.master, starts, exact=exact, tick=tick)
 
 
-def _master(terms: Terms, group: np.ndarray, floor: np.ndarray) -> CutMaster:
+def _master(terms: FleetTerms, group: np.ndarray, floor: np.ndarray) -> CutMaster:
     master = CutMaster(terms.rent_usd, terms.lower, terms.upper, np.bincount(group, floor))
     SiteRows(terms.rows).teach(master)
     return master
 
 
-def first_guess(terms: Terms) -> np.ndarray:
+def first_guess(terms: FleetTerms) -> np.ndarray:
     """A fleet to begin with, (R,): every region's own peak, and where more can be had by the hour
     what pays. The last accelerator pays where it is used for the share of the hours that its rent
     is of the price by the hour: the load is above that quantile so often.
@@ -194,14 +194,14 @@ def sample(group: np.ndarray, each: int = EACH, apart: int = 1) -> tuple[np.ndar
     return steps[np.argsort(group[steps], kind="stable")], weight
 
 
-def least_by_hour(terms: Terms) -> np.ndarray:
+def least_by_hour(terms: FleetTerms) -> np.ndarray:
     """Below what no hour's cost lies whatever the fleet, hours counted, (T,): every request at the
     least that it may cost."""
     least: np.ndarray = (least_units(terms) * terms.instance.demand).sum(axis=0)
     return np.asarray(least * terms.instance.hours)
 
 
-def least_units(terms: Terms) -> np.ndarray:
+def least_units(terms: FleetTerms) -> np.ndarray:
     """Below what no request costs whatever the fleet, (S, T): the cheapest energy and the cheapest
     traffic of all places of its source, whether they go together or not."""
     instance, measure = terms.instance, terms.measure
@@ -214,7 +214,7 @@ def least_units(terms: Terms) -> np.ndarray:
     return np.asarray(np.where(np.isfinite(unit), unit, 0.0))
 
 
-def free_optimum(terms: Terms) -> np.ndarray:
+def free_optimum(terms: FleetTerms) -> np.ndarray:
     """The optimum of every hour with accelerators without end, hours counted, (T,)."""
     part = with_fleet(terms.instance, np.full(len(terms.site), np.inf), terms.site)
     solution = solve_hours(part, terms.measure)
@@ -222,12 +222,12 @@ def free_optimum(terms: Terms) -> np.ndarray:
     return value
 
 
-def groups_of(terms: Terms) -> np.ndarray:
+def groups_of(terms: FleetTerms) -> np.ndarray:
     """Which hours have their cuts together, (T,): by UTC hour of the day and by load."""
     return groups_by_load(terms.instance, np.arange(terms.instance.demand.shape[1]), BANDS)
 
 
-def refuse_short(terms: Terms, needs: Needs) -> None:
+def refuse_short(terms: FleetTerms, needs: Needs) -> None:
     """InfeasibleError where even the most accelerators cannot serve an hour."""
     instance = terms.instance
     if not needs.broken(terms.upper):

@@ -13,7 +13,7 @@ from wattlas.model.scenario import Scenario
 from wattlas.placement.constraints.registry import coupling
 from wattlas.placement.constraints.waiting import without_waiting
 from wattlas.placement.fleet.sites import refuse_rows
-from wattlas.placement.fleet.terms import Terms, terms_of
+from wattlas.placement.fleet.terms import FleetTerms, terms_of
 from wattlas.placement.problem.arrivals import Arrivals, left_by_waiting
 from wattlas.placement.problem.instance import Instance, with_state_copies
 from wattlas.placement.problem.limit import Limit
@@ -31,17 +31,17 @@ def caps_couple(scenario: Scenario) -> bool:
 
 
 @dataclass(frozen=True)
-class Statement:
+class FleetStatement:
     """The question of a scenario: `terms` if nothing waited; `whole`, its instance with the classes
     that may; and its sources apart by window of arrival."""
 
     scenario: Scenario
-    terms: Terms
+    terms: FleetTerms
     whole: Instance
     arrivals: Arrivals
 
     @staticmethod
-    def of(scenario: Scenario) -> Statement:
+    def of(scenario: Scenario) -> FleetStatement:
         """That of a scenario. Raises what `terms_of` raises."""
         still, capped = without_waiting(scenario), caps_couple(scenario)
 
@@ -52,7 +52,7 @@ class Statement:
         refuse_rows(terms.rows)
         patient = replace(terms.instance.scenario, classes=scenario.classes)
         whole = replace(terms.instance, scenario=patient, by_arrival=capped and scenario.waits)
-        return Statement(scenario, terms, whole, Arrivals.of(whole))
+        return FleetStatement(scenario, terms, whole, Arrivals.of(whole))
 
     @property
     def instance(self) -> Instance:

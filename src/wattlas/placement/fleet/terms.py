@@ -30,7 +30,7 @@ W_PER_KW = 1000.0
 
 
 @dataclass(frozen=True)
-class Terms:
+class FleetTerms:
     """The question of a fleet, shapes (R,): `rent_usd`, of a usable accelerator over the horizon,
     its idle power and carbon price included; `lower`, `upper` and `site`, usable accelerators;
     `held` how many are held for each that is usable, and `held_t` the carbon of that, t.
@@ -52,7 +52,7 @@ class Terms:
 
 def terms_of(
     scenario: Scenario, build: Callable[[Scenario], Instance] = with_state_copies
-) -> Terms:
+) -> FleetTerms:
     """The question of a scenario; what it has reserved is not looked at. `build` opens its places.
 
     Raises InputError for what no fleet answers, InfeasibleError where demand has no open place.
@@ -85,7 +85,7 @@ def terms_of(
     site = most_gpu(instance) / held
     most = np.minimum(_of(scenario, "reserved_gpu_max") / held, np.minimum(useful, site))
     lower = _of(scenario, "reserved_gpu_min") / held
-    return Terms(
+    return FleetTerms(
         instance,
         measure,
         rent_usd(scenario) * held,
@@ -99,7 +99,7 @@ def terms_of(
     )
 
 
-def holding(scenario: Scenario, terms: Terms, gpu: np.ndarray) -> Scenario:
+def holding(scenario: Scenario, terms: FleetTerms, gpu: np.ndarray) -> Scenario:
     """The scenario with usable accelerators (R,) reserved, each at the rent of those held for it.
 
     Idle power is part of what they cost a year.
@@ -263,7 +263,7 @@ def _own_peaks(instance: Instance, rent: np.ndarray) -> np.ndarray:
     return peaks
 
 
-def peak_rent(terms: Terms) -> float:
+def peak_rent(terms: FleetTerms) -> float:
     """No fleet that serves everything from reserved accelerators pays less rent, USD: the largest
     over hours of the least Σ f_r·g·x. nan where it is no bound, as in `peak_of_sum`."""
     instance = terms.instance
@@ -275,7 +275,7 @@ def peak_rent(terms: Terms) -> float:
     return float((np.nan_to_num(cheapest, posinf=0.0) @ instance.demand).max(initial=0.0))
 
 
-def peak_of_sum(terms: Terms) -> float:
+def peak_of_sum(terms: FleetTerms) -> float:
     """No fleet that serves everything from reserved accelerators has fewer usable ones: the largest
     hour's demand, at each source's leanest operating point. nan where it is no bound: where
     demand may go unserved at a price or to accelerators on demand.

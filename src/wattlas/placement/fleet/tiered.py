@@ -36,7 +36,7 @@ from wattlas.placement.fleet.size import (
     refuse_short,
     sample,
 )
-from wattlas.placement.fleet.terms import Terms, terms_of
+from wattlas.placement.fleet.terms import FleetTerms, terms_of
 from wattlas.placement.hour import highs
 from wattlas.placement.problem.flows import join
 from wattlas.placement.problem.instance import Instance, build_instance
@@ -101,7 +101,7 @@ def _least(
     return search(ask, master, starts, exact=exact, tick=tick)
 
 
-def _terms(scenario: Scenario) -> Terms:
+def _terms(scenario: Scenario) -> FleetTerms:
     """The question of a fleet without its caps, over an instance that has them."""
 
     def build(stated: Scenario) -> Instance:
@@ -111,7 +111,7 @@ def _terms(scenario: Scenario) -> Terms:
 
 
 def _answer(
-    terms: Terms,
+    terms: FleetTerms,
     hours: CappedHours,
     cheapest: Least,
     prices: np.ndarray,

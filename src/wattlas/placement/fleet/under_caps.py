@@ -30,8 +30,8 @@ from wattlas.placement.fleet.dealt import Dealt
 from wattlas.placement.fleet.hours import with_fleet
 from wattlas.placement.fleet.levelled import Levelled
 from wattlas.placement.fleet.outage import Lost, lost_of, told
-from wattlas.placement.fleet.statement import Statement, caps_couple
-from wattlas.placement.fleet.terms import Terms, holding, terms_of
+from wattlas.placement.fleet.statement import FleetStatement, caps_couple
+from wattlas.placement.fleet.terms import FleetTerms, holding, terms_of
 from wattlas.placement.fleet.waiting import PROVEN, waits_at
 from wattlas.placement.fleet.waiting_cuts import EXACT, JointHours, too_large
 from wattlas.placement.fleet.waiting_master import NONE_SERVES
@@ -116,10 +116,10 @@ class _Capped:
     ) -> None:
         self.scenario, self.size = scenario, size
         self.survive, self.on_demand_gpu = survive, on_demand_gpu
-        self.statement = Statement.of(scenario)
+        self.statement = FleetStatement.of(scenario)
         self.terms, self.arrivals = self.statement.terms, self.statement.arrivals
 
-    def lost(self, terms: Terms) -> tuple[Lost, ...]:
+    def lost(self, terms: FleetTerms) -> tuple[Lost, ...]:
         """The sets of regions that may be lost, of some terms."""
         return lost_of(terms, self.survive, self.on_demand_gpu)
 

@@ -33,8 +33,8 @@ from wattlas.placement.fleet.hours import with_fleet
 from wattlas.placement.fleet.levelled import Dense, Levelled
 from wattlas.placement.fleet.outage import Lost
 from wattlas.placement.fleet.size import Sizing
-from wattlas.placement.fleet.statement import Statement
-from wattlas.placement.fleet.terms import Terms
+from wattlas.placement.fleet.statement import FleetStatement
+from wattlas.placement.fleet.terms import FleetTerms
 from wattlas.placement.fleet.waiting_cuts import EXACT, JointHours, too_large
 from wattlas.placement.fleet.waiting_program import Joint, joint
 from wattlas.placement.hour.closed_form import Slots
@@ -59,7 +59,7 @@ def fleet_that_waits(
     scenario: Scenario,
     size: Callable[[Scenario], Fleet],
     one_program: Callable[[Scenario], Fleet],
-    lost: Callable[[Terms], Sequence[Lost]],
+    lost: Callable[[FleetTerms], Sequence[Lost]],
 ) -> Fleet:
     """The fleet of a scenario whose classes may wait; `size` finds that of one in which none does,
     `one_program` that of one that is solved as a whole whatever else is known. `lost` are the sets
@@ -72,7 +72,7 @@ def fleet_that_waits(
         fix = "Give objective.carbon_price_usd_per_t, or leave out `may_wait_h`."
         what = "asks for a cap or for least carbon of a fleet whose requests may wait"
         raise InputError([Problem("objective", what, fix)])
-    question = Question.of(scenario)
+    question = WaitingQuestion.of(scenario)
     try:
         unwaited = size(without_waiting(scenario))
     except InfeasibleError:  # What does not fit at once may fit in time.
@@ -92,7 +92,7 @@ def fleet_that_waits(
 
 
 def _by_cuts(
-    question: Question,
+    question: WaitingQuestion,
     sized: Fleet,
     unwaited: Fleet | None,
     small: Joint | None,
@@ -118,18 +118,18 @@ def _by_cuts(
 
 
 @dataclass(frozen=True)
-class Question:
+class WaitingQuestion:
     """What is asked if nothing waited, and its instance with the classes that may wait."""
 
     scenario: Scenario
-    terms: Terms
+    terms: FleetTerms
     instance: Instance
 
     @staticmethod
-    def of(scenario: Scenario) -> Question:
+    def of(scenario: Scenario) -> WaitingQuestion:
         """That of a scenario. Raises what `terms_of` raises."""
-        patient = Statement.of(scenario)
-        return Question(scenario, patient.terms, patient.instance)
+        patient = FleetStatement.of(scenario)
+        return WaitingQuestion(scenario, patient.terms, patient.instance)
 
     @cached_property
     def queue(self) -> Queue:
@@ -155,7 +155,7 @@ class Question:
         return self.levelled.dense.level * float(self.terms.held.min())
 
 
-def _together(question: Question, together: Joint, unwaited: Fleet, exact: float) -> Fleet:
+def _together(question: WaitingQuestion, together: Joint, unwaited: Fleet, exact: float) -> Fleet:
     """The fleet of accelerators and waiting that were found together, to a gap of `exact`, relative
     to the cost without reserved rent."""
     scenario, terms, queue = question.scenario, question.terms, question.queue
@@ -185,7 +185,7 @@ def _together(question: Question, together: Joint, unwaited: Fleet, exact: float
 
 
 def _at_fleet(
-    question: Question, sized: Fleet, unwaited: Fleet | None, lost: Sequence[Lost]
+    question: WaitingQuestion, sized: Fleet, unwaited: Fleet | None, lost: Sequence[Lost]
 ) -> Fleet:
     """The fleet with the cheapest hours at it, and what is proven of all fleets."""
     scenario, terms, instance = question.scenario, question.terms, question.instance
@@ -222,7 +222,9 @@ def _at_fleet(
     )  # fmt: skip
 
 
-def _cost(terms: Terms, queue: Queue, ran: np.ndarray, gpu: np.ndarray) -> tuple[FleetCost, Placed]:
+def _cost(
+    terms: FleetTerms, queue: Queue, ran: np.ndarray, gpu: np.ndarray
+) -> tuple[FleetCost, Placed]:
     """What the fleet costs where so much runs in each hour, and what then runs where."""
     at_work = replace(terms, instance=queue.running(terms.instance, ran))
     hours = Sizing.of(at_work).hours
@@ -230,7 +232,7 @@ def _cost(terms: Terms, queue: Queue, ran: np.ndarray, gpu: np.ndarray) -> tuple
 
 
 def _bound(
-    terms: Terms, instance: Instance, queue: Queue, dense: Dense, price: np.ndarray
+    terms: FleetTerms, instance: Instance, queue: Queue, dense: Dense, price: np.ndarray
 ) -> tuple[float, np.ndarray]:
     """Below every fleet: the most that prices of accelerators prove, USD, and those prices.
 
@@ -250,7 +252,7 @@ def _bound(
     return most, best
 
 
-def _proven(terms: Terms, instance: Instance, queue: Queue, price: np.ndarray) -> float:
+def _proven(terms: FleetTerms, instance: Instance, queue: Queue, price: np.ndarray) -> float:
     """By weak duality: each request pays the least that it costs within its patience, accelerators
     at `price` (R, T) ≥ 0; a region is left with what its rent is above its prices.
 

@@ -20,7 +20,7 @@ from wattlas.placement.fleet.needs import CUTS, Needs, value_of
 from wattlas.placement.fleet.outage import Lost
 from wattlas.placement.fleet.search import search
 from wattlas.placement.fleet.size import groups_of, least_units
-from wattlas.placement.fleet.terms import Terms
+from wattlas.placement.fleet.terms import FleetTerms
 from wattlas.placement.fleet.waiting_lines import Lines
 from wattlas.placement.fleet.waiting_master import WaitingMaster
 from wattlas.placement.fleet.waiting_program import Joint
@@ -57,7 +57,7 @@ class JointHours:
     """The oracle: what hours cost at a fleet where so much runs in them, and what they need."""
 
     def __init__(
-        self, terms: Terms, instance: Instance, queue: Queue, dealt: Dealt | None = None
+        self, terms: FleetTerms, instance: Instance, queue: Queue, dealt: Dealt | None = None
     ) -> None:
         """`terms` are those of the instance. `dealt` are its caps over windows."""
         self.dealt = Dealt.none(instance) if dealt is None else dealt

@@ -24,7 +24,7 @@ from wattlas.placement.fleet.dealt import Dealt
 from wattlas.placement.fleet.levelled import stretch
 from wattlas.placement.fleet.master import Lowest
 from wattlas.placement.fleet.needs import Needs
-from wattlas.placement.fleet.terms import Terms
+from wattlas.placement.fleet.terms import FleetTerms
 from wattlas.placement.fleet.waiting_lines import Lines, Priced
 from wattlas.placement.hour import highs
 from wattlas.placement.problem.instance import Instance
@@ -64,7 +64,7 @@ class WaitingMaster:
     """
 
     def __init__(
-        self, terms: Terms, instance: Instance, queue: Queue, dealt: Dealt, floor: np.ndarray,
+        self, terms: FleetTerms, instance: Instance, queue: Queue, dealt: Dealt, floor: np.ndarray,
         size_usd: float,
     ) -> None:  # fmt: skip
         self.terms, self.instance, self.queue, self.floor = terms, instance, queue, floor

@@ -16,12 +16,19 @@ from wattlas.model.fleet import NeedPrice
 from wattlas.model.plan import Status
 from wattlas.placement.constraints.registry import hourly_rows, linkings
 from wattlas.placement.fleet.hours import with_fleet
-from wattlas.placement.fleet.terms import Terms
+from wattlas.placement.fleet.terms import FleetTerms
 from wattlas.placement.hour import highs
 from wattlas.placement.hour.prune import pruned
 from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.limit import Limit
-from wattlas.placement.problem.lp import RUN, Layout, demand, hourly_block, limit_rows, objective
+from wattlas.placement.problem.lp import (
+    RUN,
+    ColumnLayout,
+    demand,
+    hourly_block,
+    limit_rows,
+    objective,
+)
 from wattlas.placement.problem.queue import Queue
 from wattlas.placement.problem.rows import Rows
 from wattlas.placement.problem.unit_values import Measure
@@ -50,7 +57,7 @@ class Joint:
 
 
 def joint(
-    terms: Terms, instance: Instance, measure: Measure, limits: Sequence[Limit] = ()
+    terms: FleetTerms, instance: Instance, measure: Measure, limits: Sequence[Limit] = ()
 ) -> Joint | None:
     """The fleet of least cost with the waiting of least cost; None where that is too large.
 
@@ -65,7 +72,7 @@ def joint(
         return None
     tied = linkings(bare.scenario)
     blocks = {name: n for linking in tied for name, n in linking.blocks(bare).items()}
-    layout = Layout(bare, np.arange(hours), blocks)
+    layout = ColumnLayout(bare, np.arange(hours), blocks)
     unit = bare.most_gpu_h.max(axis=0, initial=0.0)
     unit = np.where(unit > 0, unit, 1.0)
     held = layout.columns + np.arange(len(unit))
@@ -118,7 +125,9 @@ def _with_held(block: Rows, held: np.ndarray, unit: np.ndarray) -> Rows:
     )
 
 
-def _sites(terms: Terms, layout: Layout, held: np.ndarray, unit: np.ndarray) -> list[Rows]:
+def _sites(
+    terms: FleetTerms, layout: ColumnLayout, held: np.ndarray, unit: np.ndarray
+) -> list[Rows]:
     """K + o ≤ site in every hour, of regions that have one and can buy."""
     own = np.flatnonzero(np.isfinite(terms.site[layout.buyers]))
     if not len(own):

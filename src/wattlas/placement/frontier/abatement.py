@@ -58,7 +58,7 @@ class _Row:
         return float(self.kg.sum()), float(self.usd.sum())
 
 
-class _Prober:
+class _PriceProber:
     """The cheapest placement at a carbon price: hours apart, or windows where something ties them.
 
     Caps of the objective are left out; frictions and the caps of tiers are kept.
@@ -138,7 +138,7 @@ def abatement(
     first. Rows that no price makes the cheapest are left out. Raises InfeasibleError where demand
     cannot be served.
     """
-    prober = _Prober(scenario)
+    prober = _PriceProber(scenario)
     prices = [*sorted({0.0, *prices_usd_per_t}), LEAST_CARBON]
     probed = []
     for n, price in enumerate(prices):
@@ -163,7 +163,7 @@ def abatement(
     }
 
 
-def _price_from(row: _Row, dirtier: _Row, prober: _Prober) -> float:
+def _price_from(row: _Row, dirtier: _Row, prober: _PriceProber) -> float:
     """The carbon price from which on a row is the cheapest, USD/t; another is of a lower one."""
 
     def solve(usd_per_kg: float, units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -172,7 +172,7 @@ def _price_from(row: _Row, dirtier: _Row, prober: _Prober) -> float:
     return slope_after((row.kg, row.usd), (dirtier.kg, dirtier.usd), solve) * KG_PER_T
 
 
-def _is_cheapest(row: _Row, price: float, prober: _Prober) -> bool:
+def _is_cheapest(row: _Row, price: float, prober: _PriceProber) -> bool:
     """Whether a row is the cheapest at a price.
 
     The one of least carbon need not be where demand may go unserved: it sheds last, and a high

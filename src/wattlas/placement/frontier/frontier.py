@@ -23,14 +23,14 @@ from wattlas.placement.constraints.registry import ties_demands
 from wattlas.placement.explain import conflict
 from wattlas.placement.frontier.question import (
     EQUAL,
-    Axis,
-    Question,
-    Tally,
+    BudgetAxis,
+    FrontierQuestion,
+    SolverTally,
     breakpoints,
     frontier_of,
 )
 from wattlas.placement.frontier.soft import SAMPLES, soft_frontier
-from wattlas.placement.frontier.sweep import Sweep, column_by_column, running_minimum
+from wattlas.placement.frontier.sweep import OpeningProgram, column_by_column, running_minimum
 from wattlas.placement.hour.dispatch import feasible, solve_hours
 from wattlas.placement.hour.engine_hour import worth_it
 from wattlas.placement.problem.feasibility import feasibility
@@ -57,7 +57,7 @@ def frontier(
     carbon_price_usd_per_t: float | None = None,
     samples: int | None = None,
     x: Sequence[float] | None = None,
-    axis: Axis | None = None,
+    axis: BudgetAxis | None = None,
     progress: Progress | None = None,
 ) -> Frontier:
     """V(τ) of a scenario in full service, without its frictions and caps.
@@ -72,8 +72,8 @@ def frontier(
     """
     began = time.perf_counter()
     scenario = full_service(scenario)
-    question = Question.of(scenario, variant, objective, carbon_price_usd_per_t)
-    tally = Tally()
+    question = FrontierQuestion.of(scenario, variant, objective, carbon_price_usd_per_t)
+    tally = SolverTally()
     bare = replace(scenario, objective=question.as_objective())
     if question.variant is Variant.SOFT:
         if x is not None:
@@ -99,11 +99,11 @@ def frontier(
     return replace(never_rising(curve), info=tally.info(time.perf_counter() - began))
 
 
-def feasible_axis(scenario: Scenario, variant: str) -> Axis:
+def feasible_axis(scenario: Scenario, variant: str) -> BudgetAxis:
     """The axis of a hard frontier from the first budget that serves all demand."""
     scenario = full_service(scenario)
     objective = scenario.plain_objective.minimise
-    question = Question.of(scenario, variant, str(objective), None)
+    question = FrontierQuestion.of(scenario, variant, str(objective), None)
     return _from_first_feasible(scenario, breakpoints(scenario, question))
 
 
@@ -112,7 +112,7 @@ def something_binds(scenario: Scenario) -> bool:
     return ties_demands(build_instance(scenario))
 
 
-def _from_first_feasible(scenario: Scenario, axis: Axis) -> Axis:
+def _from_first_feasible(scenario: Scenario, axis: BudgetAxis) -> BudgetAxis:
     """The axis from the first breakpoint at which every constraint can be kept.
 
     A budget that serves all demand goes on doing so when it grows, so bisection finds it.
@@ -155,7 +155,7 @@ def first_true(true_from: Callable[[int], bool], low: int, high: int) -> int:
     return low
 
 
-def _all_served(scenario: Scenario, axis: Axis, n: int, steps: np.ndarray) -> bool:
+def _all_served(scenario: Scenario, axis: BudgetAxis, n: int, steps: np.ndarray) -> bool:
     """Whether breakpoint n serves all demand of some steps within every limit."""
     part = axis.instance_at(scenario.at_hours(steps), float(axis.x[n]))
     return feasible(part, np.arange(len(steps)))
@@ -163,13 +163,13 @@ def _all_served(scenario: Scenario, axis: Axis, n: int, steps: np.ndarray) -> bo
 
 def _values(
     scenario: Scenario,
-    question: Question,
-    axis: Axis,
+    question: FrontierQuestion,
+    axis: BudgetAxis,
     chosen: np.ndarray,
     *,
     every: bool,
     progress: Progress | None,
-    tally: Tally,
+    tally: SolverTally,
 ) -> np.ndarray:
     """What is reported at each chosen budget, shape (5, len(chosen))."""
     sweep = _sweep(scenario, question, axis, chosen)
@@ -190,7 +190,9 @@ def _values(
     return out
 
 
-def _sweep(scenario: Scenario, question: Question, axis: Axis, chosen: np.ndarray) -> Sweep:
+def _sweep(
+    scenario: Scenario, question: FrontierQuestion, axis: BudgetAxis, chosen: np.ndarray
+) -> OpeningProgram:
     """All places of every demand that open at a chosen budget, and the first at which each does.
 
     Demands whose places open at the same budgets are one source, so that fewer budgets make fewer.
@@ -203,11 +205,13 @@ def _sweep(scenario: Scenario, question: Question, axis: Axis, chosen: np.ndarra
     first = pointer[:-1]
     main, tie = question.measures(instance)
     reported = question.reported(instance)
-    return Sweep(instance, opens_at[metro[first], klass[first]], chosen, main, tie, reported)
+    return OpeningProgram(
+        instance, opens_at[metro[first], klass[first]], chosen, main, tie, reported
+    )
 
 
 def solve_at(
-    scenario: Scenario, question: Question, axis: Axis, x: float
+    scenario: Scenario, question: FrontierQuestion, axis: BudgetAxis, x: float
 ) -> tuple[np.ndarray, SolveInfo]:
     """What is reported of the optimum at budget x, (5,), and who solved it."""
 

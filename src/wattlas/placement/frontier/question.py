@@ -28,7 +28,7 @@ EQUAL = 1e-12
 
 
 @dataclass(frozen=True)
-class Question:
+class FrontierQuestion:
     """What is varied and what is made least."""
 
     variant: Variant = Variant.SCALE
@@ -37,7 +37,9 @@ class Question:
     carbon_price_usd_per_t: float = 0.0
 
     @staticmethod
-    def of(scenario: Scenario, variant: str, objective: str, price: float | None) -> Question:
+    def of(
+        scenario: Scenario, variant: str, objective: str, price: float | None
+    ) -> FrontierQuestion:
         """A question in words; UsageError where it makes no sense."""
         variant, _, klass = variant.partition(":")
         known = {k.id for k in scenario.classes}
@@ -52,7 +54,7 @@ class Question:
         if objective == "weighted" and given <= 0:
             raise UsageError("a weighted frontier needs a carbon price above 0 USD/t")
         weight = given if objective == "weighted" else 0.0
-        return Question(Variant(variant), klass, objective, weight)
+        return FrontierQuestion(Variant(variant), klass, objective, weight)
 
     def as_objective(self) -> Objective:
         """What is made least, as the objective of a scenario."""
@@ -98,7 +100,7 @@ class Question:
 
 
 @dataclass
-class Tally:
+class SolverTally:
     """Who solved how many programs of a frontier, added up as it goes."""
 
     parts: list[SolveInfo] = field(default_factory=list)
@@ -116,7 +118,7 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class Axis:
+class BudgetAxis:
     """The axis of a frontier: where each place opens.
 
     `opens` (I, K, R, O) is the x at which a place opens, inf for never, −inf for always; `x` are
@@ -153,7 +155,7 @@ class Axis:
         return build_instance(scenario, judged=judged)
 
 
-def breakpoints(scenario: Scenario, question: Question) -> Axis:
+def breakpoints(scenario: Scenario, question: FrontierQuestion) -> BudgetAxis:
     """Where every place opens along the question's axis, and the distinct breakpoints."""
     judged = feasibility(scenario)
     present = np.asarray((scenario.demand_per_h > 0).any(axis=2))
@@ -175,7 +177,7 @@ def breakpoints(scenario: Scenario, question: Question) -> Axis:
     if not len(x):  # nothing varies: V is what it is at the scenario's own budgets
         x = np.array([users if np.isfinite(users) else 0.0])
     start = least if np.isfinite(least) else float(x[0])
-    return Axis(opens, x[x >= start * (1 - EQUAL)], start, users)
+    return BudgetAxis(opens, x[x >= start * (1 - EQUAL)], start, users)
 
 
 def _distinct(opens: np.ndarray) -> np.ndarray:
@@ -201,7 +203,7 @@ def baseline_ms(scenario: Scenario, judged: Feasibility) -> np.ndarray:
 
 
 def _base(
-    question: Question, latency: np.ndarray, budget: np.ndarray, baseline: np.ndarray
+    question: FrontierQuestion, latency: np.ndarray, budget: np.ndarray, baseline: np.ndarray
 ) -> np.ndarray:
     """Breakpoint of every place along the axis, shape of `latency`."""
     if question.variant is Variant.SCALE:
@@ -214,7 +216,7 @@ def _base(
     return np.asarray(latency)
 
 
-def _unbounded(scenario: Scenario, question: Question) -> Scenario:
+def _unbounded(scenario: Scenario, question: FrontierQuestion) -> Scenario:
     classes = tuple(
         replace(c, latency_budget_ms=float("inf")) if question.varies(scenario, k) else c
         for k, c in enumerate(scenario.classes)
@@ -224,7 +226,7 @@ def _unbounded(scenario: Scenario, question: Question) -> Scenario:
 
 def frontier_of(
     scenario: Scenario,
-    question: Question,
+    question: FrontierQuestion,
     x: np.ndarray,
     reported: np.ndarray,
     *,

@@ -21,7 +21,7 @@ from wattlas.errors import InfeasibleError
 from wattlas.model.frontier import Frontier
 from wattlas.model.scenario import Scenario
 from wattlas.placement.explain import conflict
-from wattlas.placement.frontier.question import Question, Tally, frontier_of
+from wattlas.placement.frontier.question import FrontierQuestion, SolverTally, frontier_of
 from wattlas.placement.frontier.slope import (
     EXACT,
     Curves,
@@ -46,7 +46,7 @@ class _Vertex:
 
     mean_ms: float
     row: np.ndarray
-    """What is reported, see `Question.reported`."""
+    """What is reported, see `FrontierQuestion.reported`."""
     ms: np.ndarray
     """Latency of each step, requests and hours counted, (T,)."""
     least: np.ndarray
@@ -62,10 +62,10 @@ class _Vertex:
 
 def soft_frontier(
     scenario: Scenario,
-    question: Question,
+    question: FrontierQuestion,
     most: int,
     progress: Callable[[float], None] | None,
-    tally: Tally,
+    tally: SolverTally,
 ) -> Frontier:
     """Vertices of V over mean latency, at most `most` of them, with the slope after each.
 
@@ -75,7 +75,7 @@ def soft_frontier(
     instance = build_instance(_unbudgeted(scenario))
     if instance.stranded:
         raise InfeasibleError(conflict.stranded_words(instance))
-    prober = _Prober(instance, question, tally)
+    prober = _VertexProber(instance, question, tally)
     vertices = [prober(np.inf), prober(0.0)]
     queue = [(vertices[0], vertices[1])]
     segments: list[tuple[_Vertex, _Vertex]] = []
@@ -136,10 +136,10 @@ def reach_ms(instance: Instance) -> float:
     return float((demand * own[:, None]).sum()) / total if total else 0.0
 
 
-class _Prober:
+class _VertexProber:
     """Finds the vertex of V where its slope is the given one, stretch by stretch."""
 
-    def __init__(self, instance: Instance, question: Question, tally: Tally) -> None:
+    def __init__(self, instance: Instance, question: FrontierQuestion, tally: SolverTally) -> None:
         self.instance, self.question, self.tally = instance, question, tally
         self.requests, self.reach = latency_measure(instance)[1], reach_ms(instance)
         self.stretches = stretches_of(instance.scenario.hours.count)
@@ -193,7 +193,7 @@ def _slope_after(
     vertex: _Vertex,
     following: _Vertex,
     segments: list[tuple[_Vertex, _Vertex]],
-    prober: _Prober,
+    prober: _VertexProber,
 ) -> float:
     """What one more ms of mean latency saves after a vertex: the slope of a proven segment, else of
     the steepest step.

@@ -25,7 +25,7 @@ EQUAL = 1e-12
 
 
 @dataclass(frozen=True)
-class Sweep:
+class OpeningProgram:
     """A program whose places open one after the other.
 
     `opens` (S, R, O) is the budget from which a place is open, inf for never; `x` are the budgets
@@ -45,7 +45,7 @@ class Sweep:
         return HourProblem(self.instance, self.main, self.tie)
 
 
-def running_minimum(sweep: Sweep, progress: Progress | None = None) -> np.ndarray:
+def running_minimum(sweep: OpeningProgram, progress: Progress | None = None) -> np.ndarray:
     """What is reported at every x where nothing binds, shape (measures, len(x)).
 
     Each source takes the best place that is open, so adding places in the order in which they
@@ -63,7 +63,7 @@ def running_minimum(sweep: Sweep, progress: Progress | None = None) -> np.ndarra
     return out
 
 
-def _one_source(sweep: Sweep, s: int) -> tuple[np.ndarray, np.ndarray]:
+def _one_source(sweep: OpeningProgram, s: int) -> tuple[np.ndarray, np.ndarray]:
     """(x at which each place opens, increasing; the reported from there, (measures, places))."""
     instance = sweep.instance
     places = _places_in_order(sweep, s)
@@ -86,7 +86,7 @@ def _one_source(sweep: Sweep, s: int) -> tuple[np.ndarray, np.ndarray]:
     return np.array([x for _, _, x in places]), totals
 
 
-def _places_in_order(sweep: Sweep, s: int) -> list[tuple[int, int, float]]:
+def _places_in_order(sweep: OpeningProgram, s: int) -> list[tuple[int, int, float]]:
     """(region, point, x) of a source's places as they open; region −1 is going unserved."""
     region, point = np.nonzero(sweep.opens[s] < np.inf)
     x = sweep.opens[s][region, point]
@@ -117,7 +117,7 @@ class Exact:
     info: SolveInfo
 
 
-def column_by_column(sweep: Sweep, progress: Progress | None = None) -> Exact:
+def column_by_column(sweep: OpeningProgram, progress: Progress | None = None) -> Exact:
     """What is reported at every x where a constraint may bind.
 
     Each hour is solved at the first budget with all later places closed. A closed place whose
@@ -130,7 +130,7 @@ def column_by_column(sweep: Sweep, progress: Progress | None = None) -> Exact:
     return _by_highs(sweep, every, progress)
 
 
-def _engine_opens(sweep: Sweep, every: np.ndarray) -> bool:
+def _engine_opens(sweep: OpeningProgram, every: np.ndarray) -> bool:
     """Whether the engine opens the places: it takes them, and is asked for or worth it."""
     word = sweep.instance.scenario.solver
     if word is Solver.HIGHS or not ENGINE.takes(sweep.problem, every):
@@ -138,7 +138,7 @@ def _engine_opens(sweep: Sweep, every: np.ndarray) -> bool:
     return word is Solver.ENGINE or worth_it(sweep.instance, len(every) * len(sweep.x))
 
 
-def _by_engine(sweep: Sweep, progress: Progress | None) -> Exact:
+def _by_engine(sweep: OpeningProgram, progress: Progress | None) -> Exact:
     """Hot in the engine; hours that it does not finish go to HiGHS."""
     from wattlas.placement.engine import Meter, solve_opening
 
@@ -179,7 +179,7 @@ def _by_engine(sweep: Sweep, progress: Progress | None) -> Exact:
     return Exact(opened.total + rest.value, SolveInfo.together([solved, rest.info]))
 
 
-def _by_highs(sweep: Sweep, hours: np.ndarray, progress: Progress | None) -> Exact:
+def _by_highs(sweep: OpeningProgram, hours: np.ndarray, progress: Progress | None) -> Exact:
     """The hour's program of HiGHS, the places that are not open yet held at zero."""
     instance, columns = sweep.instance, sweep.instance.columns
     worker = HourProgram(sweep.problem)

@@ -141,7 +141,7 @@ class Engine:
 
 def _solution(
     problem: HourProblem,
-    places: Places,
+    places: RowPlaces,
     answer: HourlySolution,
     steps: np.ndarray,
     point_of: np.ndarray,
@@ -177,7 +177,7 @@ def source_flows(answer: HourlySolution, steps: np.ndarray, point_of: np.ndarray
 
 
 @dataclass(frozen=True)
-class Places:
+class RowPlaces:
     """Where the rows of each constraint stand among the engine's: (name, its rows, first, sign);
     and the sources that buy accelerators.
     """
@@ -201,7 +201,7 @@ class Places:
         return duals
 
 
-def program(problem: HourProblem) -> tuple[HourlyProgram, Places]:
+def program(problem: HourProblem) -> tuple[HourlyProgram, RowPlaces]:
     """The hours' programs as the engine takes them, and where each constraint's rows stand."""
     instance, measure = problem.instance, problem.measure
     coupling, coef, lower, at = [], [], [], 0
@@ -234,7 +234,7 @@ def program(problem: HourProblem) -> tuple[HourlyProgram, Places]:
         row_lower=np.concatenate(lower) if lower else np.zeros((0, hours)),
     )
     surplus = Surplus.of(problem)
-    return surplus.added(built, measure), Places(tuple(coupling), capacity, surplus)
+    return surplus.added(built, measure), RowPlaces(tuple(coupling), capacity, surplus)
 
 
 def with_measure(whole: HourlyProgram, surplus: Surplus, measure: Measure) -> HourlyProgram:

@@ -80,7 +80,7 @@ class Statuses:
 
 
 @dataclass(frozen=True)
-class Answer:
+class LpSolution:
     """How the solver ended, and its point: `x`, `reduced` per column, `dual` per row; `basis` where
     it was asked for."""
 
@@ -139,7 +139,7 @@ def load(solver: Any, lp: Lp) -> None:
         raise SolverError("HiGHS refused the program: a bound or coefficient is not a number")
 
 
-def run(solver: Any) -> Answer:
+def run(solver: Any) -> LpSolution:
     """Solve what is loaded, from the last basis where there is one."""
     began = time.perf_counter()
     solver.run()
@@ -149,9 +149,9 @@ def run(solver: Any) -> Answer:
         status = Status.INFEASIBLE
     if status in (Status.INFEASIBLE, Status.FAILED):
         empty = np.zeros(0)
-        return Answer(status, empty, empty, empty, float("nan"), seconds)
+        return LpSolution(status, empty, empty, empty, float("nan"), seconds)
     solution = solver.getSolution()
-    return Answer(
+    return LpSolution(
         status,
         np.asarray(solution.col_value),
         np.asarray(solution.col_dual),
@@ -168,7 +168,7 @@ def accepted(status: Any) -> bool:
     return bool(status != highspy.HighsStatus.kError)
 
 
-def run_safely(solver: Any) -> Answer:
+def run_safely(solver: Any) -> LpSolution:
     """Solve what is loaded, and once more from scratch where the last basis led nowhere.
 
     Raises SolverError where that fails, too.
@@ -180,7 +180,7 @@ def run_safely(solver: Any) -> Answer:
     return checked(answer)
 
 
-def run_from_basis(solver: Any) -> Answer:
+def run_from_basis(solver: Any) -> LpSolution:
     """Solve what is loaded from the last basis, but with nothing else of the last solution.
 
     From program to program the factors of the basis are updated, and their rounding adds up.
@@ -199,7 +199,7 @@ def solve(
     start: Statuses | None = None,
     primal: bool = False,
     keep_basis: bool = False,
-) -> Answer:
+) -> LpSolution:
     """Load and solve once, from a basis where one is given, by the primal simplex where it is
     feasible (`primal`); keep the last one where asked."""
     solver = new_solver(time_limit_s=time_limit_s, interior=interior and start is None)
@@ -220,7 +220,7 @@ def solve(
     return answer
 
 
-def checked(answer: Answer) -> Answer:
+def checked(answer: LpSolution) -> LpSolution:
     """The answer, or SolverError where the solver failed."""
     if answer.status is Status.FAILED:
         raise SolverError("HiGHS ended without an answer; please report the scenario")

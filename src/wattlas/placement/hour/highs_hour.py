@@ -13,7 +13,7 @@ from wattlas.placement.hour import highs
 from wattlas.placement.hour.protocol import HourProblem, Solution, no_duals
 from wattlas.placement.problem.flows import SourceFlows, join
 from wattlas.placement.problem.instance import Instance
-from wattlas.placement.problem.lp import Layout, demand
+from wattlas.placement.problem.lp import ColumnLayout, demand
 from wattlas.placement.problem.rows import HourlyRows, Rows, repeated, stacked
 from wattlas.placement.problem.unit_values import Measure
 
@@ -87,7 +87,7 @@ class HourProgram:
 
     def _blocks(self) -> list[Rows]:
         """The rows of the demand, and those of each constraint that bind in any hour."""
-        layout = Layout(self.instance, np.array([0]))
+        layout = ColumnLayout(self.instance, np.array([0]))
         blocks = [demand(layout)]
         for name, rows in self.problem.rows.items():
             rank = np.full(rows.count, -1)
@@ -156,7 +156,7 @@ class HourProgram:
         x = (answer.x * self.size / demand_scale)[:count]
         return columns_to_flows(self.instance, x, t), enters
 
-    def _solve(self, t: int, measure: Measure) -> tuple[float, float, highs.Answer]:
+    def _solve(self, t: int, measure: Measure) -> tuple[float, float, highs.LpSolution]:
         units = self._units(measure, t)
         # What going unserved costs may be thousands of places: tolerances are for the places.
         served = float(np.abs(units[: len(self.columns)][self.columns.served]).max(initial=0.0))
@@ -202,7 +202,7 @@ class HourProgram:
                 count, self.index[places], self.zero[places], self.top[places]
             )
 
-    def _run(self, cost: np.ndarray) -> highs.Answer:
+    def _run(self, cost: np.ndarray) -> highs.LpSolution:
         self.programs += 1
         self.solver.changeColsCost(len(cost), self.index, cost)
         answer = highs.run(self.solver)
@@ -220,8 +220,8 @@ class HourProgram:
         return float(short.max(initial=0.0))
 
     def _among_equals(
-        self, first: highs.Answer, tie: np.ndarray, closed: np.ndarray | None = None
-    ) -> highs.Answer:
+        self, first: highs.LpSolution, tie: np.ndarray, closed: np.ndarray | None = None
+    ) -> highs.LpSolution:
         """The best by `tie` on the optimal face: what has a reduced cost stays where it is."""
         idle = np.abs(first.reduced) > EQUAL * self.size
         if closed is not None:

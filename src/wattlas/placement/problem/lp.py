@@ -34,7 +34,7 @@ Costs = Mapping[str, Sequence[tuple[np.ndarray, np.ndarray]]]
 
 
 @dataclass(frozen=True)
-class Layout:
+class ColumnLayout:
     """Which column stands where. `hours` are indices into the scenario's steps, increasing.
 
     `blocks` are the columns per hour of each further block; `before` what ran before the first
@@ -106,7 +106,7 @@ class Layout:
         return linked
 
 
-def demand(layout: Layout) -> Rows:
+def demand(layout: ColumnLayout) -> Rows:
     """Σ_{r,o} x[h,s,r,o] + x[h,s,unserved] = d[s,h]: all is served, or unserved at its price.
 
     z[h,s] in place of d[s,h] where the layout has what runs of a source that may wait.
@@ -123,7 +123,7 @@ def demand(layout: Layout) -> Rows:
     return repeated("demand", row, value, column, right, right)
 
 
-def hourly_block(layout: Layout, rows: HourlyRows) -> Rows | None:
+def hourly_block(layout: ColumnLayout, rows: HourlyRows) -> Rows | None:
     """The rows of a constraint that is one of each hour; None where all are free."""
     bound = np.flatnonzero(rows.bound(layout.hours))
     if not len(bound):
@@ -142,7 +142,9 @@ def hourly_block(layout: Layout, rows: HourlyRows) -> Rows | None:
     return repeated(rows.name, row, value, column, lower, upper)
 
 
-def limit_rows(layout: Layout, limits: Sequence[Limit], costs: Costs | None = None) -> Rows | None:
+def limit_rows(
+    layout: ColumnLayout, limits: Sequence[Limit], costs: Costs | None = None
+) -> Rows | None:
     """Σ_h hours[h] · Σ measure·x ≤ bound, one row per limit.
 
     `costs` are what further columns cost, by unit: part of every limit in it.
@@ -166,7 +168,7 @@ def limit_rows(layout: Layout, limits: Sequence[Limit], costs: Costs | None = No
     )
 
 
-def _counted(layout: Layout, limit: Limit) -> np.ndarray:
+def _counted(layout: ColumnLayout, limit: Limit) -> np.ndarray:
     """The columns that a limit counts."""
     if limit.counts is not None:
         own = limit.counts[np.ix_(layout.instance.columns.source, layout.hours)].T
@@ -176,7 +178,7 @@ def _counted(layout: Layout, limit: Limit) -> np.ndarray:
     return np.concatenate([layout.column(block)[inside].ravel() for block in blocks])
 
 
-def objective(layout: Layout, measure: Measure, costs: Costs | None = None) -> np.ndarray:
+def objective(layout: ColumnLayout, measure: Measure, costs: Costs | None = None) -> np.ndarray:
     """Value of every column, hours weighted, with what links cost in the unit of the measure."""
     instance, columns = layout.instance, layout.instance.columns
     out = np.zeros(layout.columns)

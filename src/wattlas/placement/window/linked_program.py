@@ -18,7 +18,14 @@ from wattlas.placement.hour.protocol import Solution, no_duals, unsolved
 from wattlas.placement.problem.flows import join
 from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.limit import Limit
-from wattlas.placement.problem.lp import Costs, Layout, demand, hourly_block, limit_rows, objective
+from wattlas.placement.problem.lp import (
+    ColumnLayout,
+    Costs,
+    demand,
+    hourly_block,
+    limit_rows,
+    objective,
+)
 from wattlas.placement.problem.rows import Rows
 from wattlas.placement.problem.unit_values import Measure
 from wattlas.placement.window.warm_window import KEY, LastWindow, start_of
@@ -76,10 +83,10 @@ class Ran:
     """A program over the hours of a layout that HiGHS has ended: `dual` by the name of each row
     block, in the objective's unit; `program` and `answer` are scaled."""
 
-    layout: Layout
+    layout: ColumnLayout
     scale: ProgramScale
     program: highs.Lp
-    answer: highs.Answer
+    answer: highs.LpSolution
     dual: Mapping[str, np.ndarray]
     info: SolveInfo
 
@@ -110,7 +117,7 @@ class Ran:
 
 
 def run_program(
-    layout: Layout,
+    layout: ColumnLayout,
     cost: np.ndarray,
     blocks: list[Rows],
     began: float,
@@ -148,19 +155,19 @@ def run_program(
 
 def layout_of(
     instance: Instance, steps: np.ndarray, tied: Sequence[Link], before: Mapping[str, np.ndarray]
-) -> Layout:
+) -> ColumnLayout:
     """The columns of the program, those of the links included."""
     blocks = {name: n for link in tied for name, n in link.blocks(instance).items()}
-    return Layout(instance, steps, blocks, before)
+    return ColumnLayout(instance, steps, blocks, before)
 
 
-def link_costs(layout: Layout, tied: Sequence[Link]) -> Costs:
+def link_costs(layout: ColumnLayout, tied: Sequence[Link]) -> Costs:
     """What the columns of the links cost, in every unit that a link charges in."""
     return {unit: [link.costs(layout, unit) for link in tied] for unit in ("USD", "t")}
 
 
 def program_rows(
-    layout: Layout,
+    layout: ColumnLayout,
     tied: Sequence[Link | Linking],
     limits: Sequence[Limit] = (),
     costs: Costs | None = None,
@@ -177,7 +184,7 @@ def program_rows(
     return blocks if capped is None else [*blocks, capped]
 
 
-def hourly_duals(layout: Layout, dual: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def hourly_duals(layout: ColumnLayout, dual: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Duals per unit of each row's bound, not weighted by the hours, by constraint, (J, T)."""
     instance, steps = layout.instance, layout.hours
     duals = no_duals(instance)
@@ -212,7 +219,7 @@ class ProgramScale:
         scaled = block.times(factor)
         return replace(scaled, lower=scaled.lower * self.demand, upper=scaled.upper * self.demand)
 
-    def duals(self, answer: highs.Answer, blocks: list[Rows]) -> dict[str, np.ndarray]:
+    def duals(self, answer: highs.LpSolution, blocks: list[Rows]) -> dict[str, np.ndarray]:
         """Duals of every block in the objective's unit; those of the wrong sign are rounding."""
         out, first_row = {}, 0
         for block in blocks:

@@ -23,7 +23,7 @@ from wattlas.placement.problem.limit import Limit
 from wattlas.placement.problem.lp import (
     QUEUED,
     RUN,
-    Layout,
+    ColumnLayout,
     limit_rows,
     objective,
 )
@@ -52,7 +52,7 @@ def solve_queue(
     tied = linkings(instance.scenario)
     blocks = {name: n for linking in tied for name, n in linking.blocks(instance).items()}
     every = np.arange(instance.demand.shape[1])
-    layout = Layout(instance, every, blocks)
+    layout = ColumnLayout(instance, every, blocks)
     rows = program_rows(layout, tied, limits)
     ran = run_program(layout, _cost(layout, measure), rows, began, time_limit_s)
     if not ran.found:
@@ -66,7 +66,7 @@ def solve_queue(
     return Solution(join(parts), duals, info=ran.info, limit_price=price, ran=rates)
 
 
-def _cost(layout: Layout, measure: Measure | Limit) -> np.ndarray:
+def _cost(layout: ColumnLayout, measure: Measure | Limit) -> np.ndarray:
     if not isinstance(measure, Limit):
         return objective(layout, measure)
     cost = np.zeros(layout.columns)
@@ -76,7 +76,7 @@ def _cost(layout: Layout, measure: Measure | Limit) -> np.ndarray:
     return cost
 
 
-def _earliest(layout: Layout, program: highs.Lp, first: highs.Answer) -> np.ndarray:
+def _earliest(layout: ColumnLayout, program: highs.Lp, first: highs.LpSolution) -> np.ndarray:
     """The point of the optimal face that leaves the fewest requests for later.
 
     What has a reduced cost stays where it is, and so do the rows that have a price.

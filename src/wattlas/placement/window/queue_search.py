@@ -57,7 +57,7 @@ DEARER, MOST_RAISES = 10.0, 3
 
 
 @dataclass(frozen=True)
-class Found:
+class QueueRates:
     """The best rates (N, T) that were asked, what they cost, and the bound below every placement.
 
     `duals` are those of the constraints of an hour that prove the bound; `shed` says that demand
@@ -130,7 +130,7 @@ class QueueHours:
         return np.asarray(price * hours)
 
 
-class Cuts:
+class HourCuts:
     """What is known of the hours, CUTS of each, with their weights and the duals behind them."""
 
     def __init__(self, queue: Queue) -> None:
@@ -203,7 +203,7 @@ class Cuts:
 class Pace:
     """Where the steps over the cuts are: rates (N, T)."""
 
-    cuts: Cuts
+    cuts: HourCuts
     ran: np.ndarray
 
     def __post_init__(self) -> None:
@@ -247,7 +247,7 @@ def search(
     deadline: float | None = None,
     start: np.ndarray | None = None,
     rounds: int = MOST_ROUNDS,
-) -> Found:
+) -> QueueRates:
     """The rates of least cost, to a relative gap of `exact` or until the rounds or the time end.
 
     The first round asks at `start` (N, T): what arrives, when it arrives, by default. Where the
@@ -274,10 +274,12 @@ class Ends:
     rounds: int
 
 
-def _search(hours: QueueHours, queue: Queue, times: float, ends: Ends, rates: np.ndarray) -> Found:
-    cuts = Cuts(queue)
+def _search(
+    hours: QueueHours, queue: Queue, times: float, ends: Ends, rates: np.ndarray
+) -> QueueRates:
+    cuts = HourCuts(queue)
     pace = Pace(cuts, rates.copy())
-    best = Found(rates, np.inf, -np.inf, {}, True, 0)
+    best = QueueRates(rates, np.inf, -np.inf, {}, True, 0)
     for n in range(ends.rounds):
         value, price, solution, shed = hours.ask(rates, times)
         total = float(value.sum())

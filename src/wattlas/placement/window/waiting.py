@@ -28,7 +28,7 @@ from wattlas.placement.problem.queue import Queue
 from wattlas.placement.problem.unit_values import Measure, zero
 from wattlas.placement.window.limits import limits_of, solve_limits
 from wattlas.placement.window.queue_program import solve_queue
-from wattlas.placement.window.queue_search import Found, search
+from wattlas.placement.window.queue_search import QueueRates, search
 
 LARGEST = 100_000
 """Columns up to which all steps are one program: a day of the embedded world, two CPU seconds. The
@@ -127,7 +127,7 @@ def _cheapest(
     return None if len(solution.left) else replace(solution, ran=ran)
 
 
-def _of_search(instance: Instance, queue: Queue, best: Found) -> Solution:
+def _of_search(instance: Instance, queue: Queue, best: QueueRates) -> Solution:
     """What the search found; without `ran` where demand that must be served is not."""
     duals = {**no_duals(instance), **best.duals}
     info = SolveInfo(solver="", programs=best.rounds, gap=best.gap)

@@ -18,7 +18,7 @@ import numpy as np
 from wattlas.model.plan import Status
 from wattlas.placement.hour import highs
 from wattlas.placement.hour.highs import AT_LOWER, AT_UPPER, Lp, Statuses
-from wattlas.placement.problem.lp import Layout
+from wattlas.placement.problem.lp import ColumnLayout
 from wattlas.placement.problem.rows import Rows
 
 KEY = "window"
@@ -38,7 +38,9 @@ class LastWindow:
     rows: Mapping[str, np.ndarray]
 
     @staticmethod
-    def of(layout: Layout, blocks: Sequence[Rows], basis: Statuses, x: np.ndarray) -> LastWindow:
+    def of(
+        layout: ColumnLayout, blocks: Sequence[Rows], basis: Statuses, x: np.ndarray
+    ) -> LastWindow:
         """A program's basis and its optimum, cut into hours; limits are one row of all hours."""
         hours = len(layout.hours)
         columns = {name: basis.columns[layout.column(name)] for name in _names(layout)}
@@ -51,7 +53,9 @@ class LastWindow:
             at += count
         return LastWindow(_offset(layout), columns, values, rows)
 
-    def start(self, layout: Layout, blocks: Sequence[Rows]) -> tuple[Statuses, np.ndarray] | None:
+    def start(
+        self, layout: ColumnLayout, blocks: Sequence[Rows]
+    ) -> tuple[Statuses, np.ndarray] | None:
         """The basis to start a window from, and the values of its columns; None where it has other
         columns or rows by the hour. A new hour has those of the hour before it."""
         at = np.searchsorted(self.offset, _offset(layout), side="right") - 1
@@ -83,7 +87,7 @@ class Start:
 
 
 def start_of(
-    memory: dict[str, Any] | None, layout: Layout, program: Lp, demand_scale: float
+    memory: dict[str, Any] | None, layout: ColumnLayout, program: Lp, demand_scale: float
 ) -> Start:
     """Where the last window that a memory holds lets a program start; `program` is scaled."""
     last: LastWindow | None = None if memory is None else memory.get(KEY)
@@ -100,7 +104,7 @@ def start_of(
     return Start(basis, new_hours == 0 or _with_new_hour(layout, program, basis, value))
 
 
-def _with_new_hour(layout: Layout, program: Lp, basis: Statuses, value: np.ndarray) -> bool:
+def _with_new_hour(layout: ColumnLayout, program: Lp, basis: Statuses, value: np.ndarray) -> bool:
     """Put the optimum of the last hour by itself, after the others as they are, into a start."""
     hours = len(layout.hours)
     columns = np.concatenate([layout.column(name)[-1] for name in _names(layout)])
@@ -158,11 +162,11 @@ def _is_of(basis: Statuses, program: Lp, value: np.ndarray, hours: int, new_hour
     return True
 
 
-def _names(layout: Layout) -> list[str]:
+def _names(layout: ColumnLayout) -> list[str]:
     return ["x", "o", *layout.blocks]
 
 
-def _offset(layout: Layout) -> np.ndarray:
+def _offset(layout: ColumnLayout) -> np.ndarray:
     hours = layout.instance.scenario.hours
     start = (hours.start - np.datetime64(0, "s")) // np.timedelta64(1, "s")
     return np.asarray(int(start) + hours.offset[layout.hours] * round(hours.step_h * 3600))

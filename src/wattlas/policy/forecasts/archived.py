@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from wattlas.model.issued import Issued
-from wattlas.policy.forecasts.features import Prepared
+from wattlas.policy.forecasts.features import PreparedHistory
 from wattlas.policy.forecasts.lookup import Lookup
 from wattlas.policy.forecasts.models import Persistence
 
@@ -22,7 +22,7 @@ class Archived:
     issued: Issued
     name: str = "archived"
 
-    def quantiles(self, prepared: Prepared, issued: np.ndarray, ahead_h: int) -> np.ndarray:
+    def quantiles(self, prepared: PreparedHistory, issued: np.ndarray, ahead_h: int) -> np.ndarray:
         """One value, without a spread."""
         forecast = self.lookup.at(prepared.history, issued, ahead_h)
         plain = Persistence().quantiles(prepared, issued, ahead_h)

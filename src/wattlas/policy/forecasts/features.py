@@ -67,7 +67,7 @@ class Weather:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedHistory:
     """A history with the running means that features need."""
 
     history: History
@@ -77,10 +77,10 @@ class Prepared:
     weather: tuple[Weather, ...] = ()
 
     @staticmethod
-    def of(history: History) -> Prepared:
+    def of(history: History) -> PreparedHistory:
         """Running means of the past at every hour; each looks backwards alone."""
         value = history.value
-        return Prepared(
+        return PreparedHistory(
             history,
             tuple(_mean(value, hours) for hours in MEANS_H),
             _mean(np.abs(value - _back(value, HOURS_PER_DAY)), SCALE_DAYS * HOURS_PER_DAY),
@@ -92,7 +92,7 @@ class Prepared:
         )
 
 
-def features(prepared: Prepared, issued: np.ndarray, ahead_h: int) -> Features:
+def features(prepared: PreparedHistory, issued: np.ndarray, ahead_h: int) -> Features:
     """Features of the value `ahead_h` hours after each hour of issue (n,)."""
     history = prepared.history
     value, target = history.value, issued + ahead_h
@@ -123,7 +123,7 @@ def at(values: np.ndarray, hour: np.ndarray) -> np.ndarray:
 
 
 def _clue(
-    prepared: Prepared, issued: np.ndarray, target: np.ndarray, back: int, ahead_h: int
+    prepared: PreparedHistory, issued: np.ndarray, target: np.ndarray, back: int, ahead_h: int
 ) -> list[np.ndarray]:
     """How the clue at the target differs from the anchor's and from its own level, if published."""
     history = prepared.history

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from wattlas.errors import InputError, Problem, UsageError
-from wattlas.policy.forecasts.features import Prepared, at, features
+from wattlas.policy.forecasts.features import PreparedHistory, at, features
 from wattlas.policy.forecasts.history import HOURS_PER_DAY, History, Known, is_published
 
 QUANTILES = (0.1, 0.5, 0.9)
@@ -37,7 +37,7 @@ class Forecaster(Protocol):
         """What results call it."""
         ...
 
-    def quantiles(self, prepared: Prepared, issued: np.ndarray, ahead_h: int) -> np.ndarray:
+    def quantiles(self, prepared: PreparedHistory, issued: np.ndarray, ahead_h: int) -> np.ndarray:
         """(series, n, 3): `QUANTILES` of the value `ahead_h` hours after each hour of issue (n,).
 
         nan where nothing is known to say it from.
@@ -51,7 +51,7 @@ class Persistence:
 
     name: str = "persistence"
 
-    def quantiles(self, prepared: Prepared, issued: np.ndarray, ahead_h: int) -> np.ndarray:
+    def quantiles(self, prepared: PreparedHistory, issued: np.ndarray, ahead_h: int) -> np.ndarray:
         """One value, without a spread."""
         back = -(-ahead_h // HOURS_PER_DAY) * HOURS_PER_DAY
         return _certain(at(prepared.history.value, issued + ahead_h - back))
@@ -63,7 +63,7 @@ class Latest:
 
     name: str = "latest"
 
-    def quantiles(self, prepared: Prepared, issued: np.ndarray, ahead_h: int) -> np.ndarray:
+    def quantiles(self, prepared: PreparedHistory, issued: np.ndarray, ahead_h: int) -> np.ndarray:
         """One value, without a spread."""
         return _certain(at(prepared.history.value, issued))
 
@@ -74,7 +74,7 @@ class Climatology:
 
     name: str = "climatology"
 
-    def quantiles(self, prepared: Prepared, issued: np.ndarray, ahead_h: int) -> np.ndarray:
+    def quantiles(self, prepared: PreparedHistory, issued: np.ndarray, ahead_h: int) -> np.ndarray:
         """Quantiles over days."""
         first = -(-ahead_h // HOURS_PER_DAY)
         days = range(first, first + CLIMATOLOGY_DAYS)
@@ -91,7 +91,7 @@ class Boosted:
     ids: tuple[str, ...]
     name: str = "boosted"
 
-    def quantiles(self, prepared: Prepared, issued: np.ndarray, ahead_h: int) -> np.ndarray:
+    def quantiles(self, prepared: PreparedHistory, issued: np.ndarray, ahead_h: int) -> np.ndarray:
         """Quantiles in their order; the anchor where the features say nothing."""
         if prepared.history.ids != self.ids:
             fix = "Learn from a history of the same series, in the same order."
@@ -154,7 +154,7 @@ def _regressor(quantile: float, rows: int, series_column: int | None, seed: int)
 
 def _series_column(history: History) -> int:
     """Where the number of the series stands among the features."""
-    count: int = features(Prepared.of(history), np.arange(1), 1).x.shape[-1]
+    count: int = features(PreparedHistory.of(history), np.arange(1), 1).x.shape[-1]
     return count - 2 - (2 if history.clue.size else 0)
 
 
@@ -162,7 +162,7 @@ def _rows(
     history: History, first: int, last: int, ahead_h: Sequence[int], seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Features and changes of a sample of targets, the same number for every horizon."""
-    prepared, draw = Prepared.of(history), np.random.default_rng(seed)
+    prepared, draw = PreparedHistory.of(history), np.random.default_rng(seed)
     every = ROWS // (len(ahead_h) * max(len(history.ids), 1)) + 1
     xs, changes = [], []
     for ahead in ahead_h:

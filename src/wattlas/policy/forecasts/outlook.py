@@ -17,7 +17,7 @@ from wattlas.model.issued import Issued
 from wattlas.model.scenario import Scenario
 from wattlas.model.suggest import did_you_mean
 from wattlas.policy.forecasts.archived import Archived
-from wattlas.policy.forecasts.features import Prepared
+from wattlas.policy.forecasts.features import PreparedHistory
 from wattlas.policy.forecasts.history import HOURS_PER_DAY, History, is_published
 from wattlas.policy.forecasts.holes import dry, holes
 from wattlas.policy.forecasts.markets import known_of
@@ -94,7 +94,7 @@ class FromPast:
     notes: tuple[str, ...] = ()
     """What a reader of results should know of the forecasts."""
     _blocks: dict[tuple[str, int], np.ndarray] = field(default_factory=dict, repr=False)
-    _prepared: dict[str, Prepared] = field(default_factory=dict, repr=False)
+    _prepared: dict[str, PreparedHistory] = field(default_factory=dict, repr=False)
 
     def at(self, step: int, came_per_h: np.ndarray) -> Forecast:
         """The median of what may come in each of the next hours, up to the scenario's end."""
@@ -153,15 +153,15 @@ class FromPast:
         return np.asarray(np.maximum(made[:, 0], 0.0).reshape(i, k, ahead))
 
 
-def _prepare(model: Forecaster, history: History) -> Prepared:
+def _prepare(model: Forecaster, history: History) -> PreparedHistory:
     """The history as a forecaster reads it: running means for those that look at any."""
     if isinstance(model, Boosted):
-        return Prepared.of(history)
-    return Prepared(history, (), np.zeros((0, 0)), np.zeros((0, 0)))
+        return PreparedHistory.of(history)
+    return PreparedHistory(history, (), np.zeros((0, 0)), np.zeros((0, 0)))
 
 
 def _middles(
-    model: Forecaster, prepared: Prepared, issued: np.ndarray, look_ahead_h: int
+    model: Forecaster, prepared: PreparedHistory, issued: np.ndarray, look_ahead_h: int
 ) -> np.ndarray:
     """Medians with what is published, (series, n, look-ahead); where a model knows nothing, the
     last value that was measured.

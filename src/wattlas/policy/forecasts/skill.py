@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wattlas.policy.forecasts.features import Prepared, at
+from wattlas.policy.forecasts.features import PreparedHistory, at
 from wattlas.policy.forecasts.history import History, is_published
 from wattlas.policy.forecasts.models import MEDIAN, Forecaster, Latest, Persistence
 
@@ -54,7 +54,7 @@ def skill(
     Persistence is the better of the same hour a day ago and the hour of issue, over all hours of a
     series: a weak reference would flatter. A series with fewer than `least_hours` has no skill.
     """
-    prepared = Prepared.of(history)
+    prepared = PreparedHistory.of(history)
     table = []
     for ahead in ahead_h:
         target = np.arange(max(first, ahead), last)

@@ -23,7 +23,7 @@ import numpy as np
 from wattlas.errors import InfeasibleError
 from wattlas.model.objective import Minimise
 from wattlas.model.scenario import Scenario
-from wattlas.placement.compare.baselines import POLICIES, Prepared
+from wattlas.placement.compare.baselines import POLICIES, PreparedPolicy
 from wattlas.placement.compare.greedy import greedy
 from wattlas.placement.compare.rules import Rule
 from wattlas.placement.compare.rules import nearest as at_baseline
@@ -79,7 +79,7 @@ def _compared(name_of: Callable[[Options], str]) -> Callable[[Scenario, str, Opt
         known = POLICIES[name_of({**options, "by": _by(scenario, options)})]
         instance = build_instance(scenario)
         instance = in_full(instance) if known.plain else with_baseline(instance)
-        prepared: Prepared = known.prepare(instance)
+        prepared: PreparedPolicy = known.prepare(instance)
         if prepared.reason:
             raise InfeasibleError(f"policy {name}: {prepared.reason}")
         return Ruled(name, scenario, instance, prepared.rule)

@@ -12,11 +12,11 @@ from wattlas.placement.engine.jit import inlined, prefetch
 from wattlas.replays.kernel import state as S
 from wattlas.replays.kernel.lists import next_replica, set_end
 from wattlas.replays.kernel.replica import ring_place, span
-from wattlas.replays.kernel.state import Fleet, Pools, signed
+from wattlas.replays.kernel.state import FleetState, Pools, signed
 
 
 @inlined
-def note(pools: Pools, fleet: Fleet, replica: int) -> None:
+def note(pools: Pools, fleet: FleetState, replica: int) -> None:
     """Note when to visit a replica next."""
     set_end(fleet.tree, replica, _next_answer(pools, fleet, replica))
     decoding = fleet.state[replica, S.DECODING]
@@ -25,7 +25,7 @@ def note(pools: Pools, fleet: Fleet, replica: int) -> None:
 
 
 @inlined
-def bring_near(fleet: Fleet) -> None:
+def bring_near(fleet: FleetState) -> None:
     """Ask for the memory of a replica that will soon be visited, and of who ends there first.
 
     It is the first of another quarter of the tree than the very first's. At 960 replicas a seventh
@@ -42,7 +42,7 @@ def bring_near(fleet: Fleet) -> None:
 
 
 @inlined
-def _next_answer(pools: Pools, fleet: Fleet, replica: int) -> float:
+def _next_answer(pools: Pools, fleet: FleetState, replica: int) -> float:
     """When a replica's next answer ends if nobody comes before, to the last digit.
 
     Two boundaries may come before it: at the first all prompts end and all who wait are admitted,

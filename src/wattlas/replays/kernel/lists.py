@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wattlas.placement.engine.jit import inlined
 from wattlas.replays.kernel import state as S
-from wattlas.replays.kernel.state import F8, I8, Fleet, unsigned
+from wattlas.replays.kernel.state import F8, I8, FleetState, unsigned
 
 
 @inlined
@@ -49,7 +49,7 @@ def insert(due: I8, size: int, key: int) -> None:
 
 
 @inlined
-def append(fleet: Fleet, queue: int, slot: int) -> None:
+def append(fleet: FleetState, queue: int, slot: int) -> None:
     """Put a slot at the end of a queue."""
     fleet.job[slot, S.LINK] = -1
     if fleet.head[queue] < 0:
@@ -60,7 +60,7 @@ def append(fleet: Fleet, queue: int, slot: int) -> None:
 
 
 @inlined
-def prepend(fleet: Fleet, queue: int, slot: int) -> None:
+def prepend(fleet: FleetState, queue: int, slot: int) -> None:
     """Put a slot at the front of a queue."""
     fleet.job[slot, S.LINK] = fleet.head[queue]
     if fleet.head[queue] < 0:
@@ -69,6 +69,6 @@ def prepend(fleet: Fleet, queue: int, slot: int) -> None:
 
 
 @inlined
-def shift(fleet: Fleet, queue: int) -> None:
+def shift(fleet: FleetState, queue: int) -> None:
     """Take the first slot off a queue."""
     fleet.head[queue] = fleet.job[fleet.head[queue], S.LINK]

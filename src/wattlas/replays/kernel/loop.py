@@ -16,9 +16,9 @@ from wattlas.replays.kernel.lists import append, next_replica
 from wattlas.replays.kernel.replica import boundary, charge, fits, give
 from wattlas.replays.kernel.state import (
     I8,
-    Arrivals,
+    ArrivalArrays,
     Desk,
-    Fleet,
+    FleetState,
     Pools,
     Records,
     Sums,
@@ -48,7 +48,7 @@ def _place(desk: Desk, choice: int) -> int:
 
 
 @inlined
-def _least_loaded(pools: Pools, fleet: Fleet, desk: Desk, pool: int) -> int:
+def _least_loaded(pools: Pools, fleet: FleetState, desk: Desk, pool: int) -> int:
     """The replica with the fewest requests, the lowest of several: the least (load, number)."""
     best = np.int64(S.MOST_STEPS << 20)
     for replica in range(pools.first[pool], pools.first[pool] + desk.active[pool]):
@@ -58,7 +58,7 @@ def _least_loaded(pools: Pools, fleet: Fleet, desk: Desk, pool: int) -> int:
 
 @inlined
 def _accept(
-    pools: Pools, fleet: Fleet, sums: Sums, desk: Desk, came: Arrivals, n: int
+    pools: Pools, fleet: FleetState, sums: Sums, desk: Desk, came: ArrivalArrays, n: int
 ) -> tuple[int, int]:
     """Decide on a request: the place where it goes, -1 for none, and whether it is degraded."""
     source = unsigned(came.source[n])
@@ -84,7 +84,7 @@ def _accept(
 
 @inlined
 def _take_slot(
-    fleet: Fleet, desk: Desk, came: Arrivals, out: Records, n: int, place: int, low: int
+    fleet: FleetState, desk: Desk, came: ArrivalArrays, out: Records, n: int, place: int, low: int
 ) -> int:
     """Write a request down in a free slot."""
     source = unsigned(came.source[n])
@@ -104,7 +104,7 @@ def _take_slot(
 
 
 @inlined
-def _hand_over(pools: Pools, fleet: Fleet, replica: int, slot: int, now: float) -> bool:
+def _hand_over(pools: Pools, fleet: FleetState, replica: int, slot: int, now: float) -> bool:
     """Give a request to a replica, or to its pool's queue; whether a run begins with it now."""
     pool = pools.pool[replica]
     if pools.size[pool, S.POOLED] == 1:
@@ -120,7 +120,7 @@ def _hand_over(pools: Pools, fleet: Fleet, replica: int, slot: int, now: float) 
 
 @inlined
 def _visit(
-    pools: Pools, fleet: Fleet, sums: Sums, out: Records, replica: int, now: float, slot: int,
+    pools: Pools, fleet: FleetState, sums: Sums, out: Records, replica: int, now: float, slot: int,
     due: bool,
 ) -> None:  # fmt: skip
     """Catch up with a replica's boundaries before now, those at now as well where they are due.
@@ -142,7 +142,13 @@ def _visit(
 
 @entry
 def advance(
-    pools: Pools, fleet: Fleet, sums: Sums, desk: Desk, came: Arrivals, out: Records, until_s: float
+    pools: Pools,
+    fleet: FleetState,
+    sums: Sums,
+    desk: Desk,
+    came: ArrivalArrays,
+    out: Records,
+    until_s: float,
 ) -> None:
     """Take arrivals and ends of answers in order of time, up to a moment.
 
@@ -181,7 +187,7 @@ def advance(
 
 
 @entry
-def charge_all(pools: Pools, fleet: Fleet, now: float) -> None:
+def charge_all(pools: Pools, fleet: FleetState, now: float) -> None:
     """Count every replica's energy until now."""
     for replica in range(len(pools.pool)):
         charge(pools, fleet, unsigned(replica), now)

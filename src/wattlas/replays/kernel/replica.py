@@ -15,7 +15,7 @@ from wattlas.placement.engine.jit import inlined
 from wattlas.replays.kernel import state as S
 from wattlas.replays.kernel.lists import append, insert, prepend, shift
 from wattlas.replays.kernel.settle import end_answer
-from wattlas.replays.kernel.state import Fleet, Pools, Records, Sums, unsigned
+from wattlas.replays.kernel.state import FleetState, Pools, Records, Sums, unsigned
 
 
 @inlined
@@ -41,7 +41,7 @@ def steps_until(first: float, growth: float, seconds: float, most: int) -> int:
 
 
 @inlined
-def charge(pools: Pools, fleet: Fleet, replica: int, now: float) -> None:
+def charge(pools: Pools, fleet: FleetState, replica: int, now: float) -> None:
     """Count energy until now: ∫P(n) dt, the number of running requests being constant since."""
     pool = pools.pool[replica]
     running = fleet.state[replica, S.RUNNING]
@@ -52,7 +52,7 @@ def charge(pools: Pools, fleet: Fleet, replica: int, now: float) -> None:
 
 
 @inlined
-def give(pools: Pools, fleet: Fleet, replica: int, slot: int, now: float) -> bool:
+def give(pools: Pools, fleet: FleetState, replica: int, slot: int, now: float) -> bool:
     """Hand a request to a replica that has caught up with now; whether a run begins with it now.
 
     A replica with room ends its run of steps at the first boundary from now on, to admit it there.
@@ -77,7 +77,7 @@ def give(pools: Pools, fleet: Fleet, replica: int, slot: int, now: float) -> boo
 
 
 @inlined
-def _preempt(pools: Pools, fleet: Fleet, replica: int) -> None:
+def _preempt(pools: Pools, fleet: FleetState, replica: int) -> None:
     """While the next step's tokens do not fit, the youngest goes back to wait; it is read anew."""
     state = fleet.state[replica]
     kv = pools.size[pools.pool[replica], S.KV]
@@ -88,7 +88,7 @@ def _preempt(pools: Pools, fleet: Fleet, replica: int) -> None:
 
 
 @inlined
-def _take_youngest(fleet: Fleet, replica: int) -> int:
+def _take_youngest(fleet: FleetState, replica: int) -> int:
     """Take the slot that was admitted last out of the prompts, or out of those that decode."""
     state, due, job = fleet.state[replica], fleet.due[replica], fleet.job
     if state[S.PROMPTS] > 0:  # prompts are read in the order of admission: the last is youngest
@@ -111,7 +111,7 @@ def _take_youngest(fleet: Fleet, replica: int) -> int:
 
 
 @inlined
-def _send_back(pools: Pools, fleet: Fleet, replica: int, slot: int) -> None:
+def _send_back(pools: Pools, fleet: FleetState, replica: int, slot: int) -> None:
     job, clock, state = fleet.job[slot], fleet.clock[replica], fleet.state[replica]
     reserve = pools.speed[pools.pool[replica], S.RESERVE] * job[S.OUT]
     state[S.RUNNING] -= 1
@@ -122,7 +122,7 @@ def _send_back(pools: Pools, fleet: Fleet, replica: int, slot: int) -> None:
 
 
 @inlined
-def _admit(pools: Pools, fleet: Fleet, replica: int) -> None:
+def _admit(pools: Pools, fleet: FleetState, replica: int) -> None:
     """First come, first served, while the batch and the KV memory have room.
 
     After a preemption nobody enters until the next boundary, as in vLLM.
@@ -146,14 +146,14 @@ def _admit(pools: Pools, fleet: Fleet, replica: int) -> None:
 
 
 @inlined
-def ring_place(fleet: Fleet, replica: int, after: int) -> int:
+def ring_place(fleet: FleetState, replica: int, after: int) -> int:
     """Place in `prompt` so many after the first; without a division, which takes long."""
     at, room = fleet.state[replica, S.RING] + after, fleet.prompt.shape[1]
     return int(at - room if at >= room else at)
 
 
 @inlined
-def fits(pools: Pools, fleet: Fleet, replica: int, slot: int) -> bool:
+def fits(pools: Pools, fleet: FleetState, replica: int, slot: int) -> bool:
     """Whether the KV memory has room: max(Σ held, Σ in + reserve·out) with this request's."""
     state, job = fleet.state[replica], fleet.job[slot]
     if state[S.RUNNING] == 0:
@@ -168,7 +168,7 @@ def fits(pools: Pools, fleet: Fleet, replica: int, slot: int) -> bool:
 
 
 @inlined
-def _enter(pools: Pools, fleet: Fleet, replica: int, slot: int) -> None:
+def _enter(pools: Pools, fleet: FleetState, replica: int, slot: int) -> None:
     state, job, prompt = fleet.state[replica], fleet.job[slot], fleet.prompt[replica]
     reserve = pools.speed[pools.pool[replica], S.RESERVE] * job[S.OUT]
     job[S.LEFT] = job[S.IN] + job[S.DONE]
@@ -182,7 +182,7 @@ def _enter(pools: Pools, fleet: Fleet, replica: int, slot: int) -> None:
 
 
 @inlined
-def _plan(pools: Pools, fleet: Fleet, replica: int, now: float) -> None:
+def _plan(pools: Pools, fleet: FleetState, replica: int, now: float) -> None:
     """The next run of equal steps: until a prompt or an answer ends, or the KV memory is full."""
     state, clock = fleet.state[replica], fleet.clock[replica]
     if state[S.RUNNING] == 0:
@@ -216,7 +216,7 @@ def _plan(pools: Pools, fleet: Fleet, replica: int, now: float) -> None:
 
 
 @inlined
-def _fill(fleet: Fleet, replica: int, chunk: int) -> int:
+def _fill(fleet: FleetState, replica: int, chunk: int) -> int:
     """Tokens of prompts in a step that has room for `chunk`: several prompts may share it."""
     state, prompt = fleet.state[replica], fleet.prompt[replica]
     total = 0
@@ -228,7 +228,7 @@ def _fill(fleet: Fleet, replica: int, chunk: int) -> int:
 
 
 @inlined
-def boundary(pools: Pools, fleet: Fleet, sums: Sums, out: Records, replica: int) -> None:
+def boundary(pools: Pools, fleet: FleetState, sums: Sums, out: Records, replica: int) -> None:
     """At the end of a run of steps: tokens are given, prompts and answers end; then room is made in
     the KV memory, who fits is admitted, and the next steps are planned.
 
@@ -259,7 +259,9 @@ def boundary(pools: Pools, fleet: Fleet, sums: Sums, out: Records, replica: int)
 
 
 @inlined
-def _read(pools: Pools, fleet: Fleet, sums: Sums, out: Records, replica: int, now: float) -> None:
+def _read(
+    pools: Pools, fleet: FleetState, sums: Sums, out: Records, replica: int, now: float
+) -> None:
     """The prompts' share of the steps that were taken; who has read all has its first token."""
     state, prompt = fleet.state[replica], fleet.prompt[replica]
     tokens = state[S.STEPS] * state[S.CHUNK]

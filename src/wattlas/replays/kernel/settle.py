@@ -6,12 +6,12 @@ import math
 
 from wattlas.placement.engine.jit import inlined
 from wattlas.replays.kernel import state as S
-from wattlas.replays.kernel.state import Fleet, Pools, Records, Sums
+from wattlas.replays.kernel.state import FleetState, Pools, Records, Sums
 
 
 @inlined
 def end_answer(
-    pools: Pools, fleet: Fleet, sums: Sums, out: Records, replica: int, slot: int, now: float
+    pools: Pools, fleet: FleetState, sums: Sums, out: Records, replica: int, slot: int, now: float
 ) -> None:
     """An answer is delivered whole: its place is free, its contract's counts and sums hold it."""
     job, state = fleet.job[slot], fleet.state[replica]
@@ -27,7 +27,7 @@ def end_answer(
 
 
 @inlined
-def _settle(fleet: Fleet, sums: Sums, slot: int, now: float) -> None:
+def _settle(fleet: FleetState, sums: Sums, slot: int, now: float) -> None:
     job, time = fleet.job[slot], fleet.time[slot]
     klass, low = job[S.KIND] >> 1, job[S.KIND] & 1
     until_first = time[S.FIRST_TOKEN] - time[S.ARRIVED] + time[S.NETWORK_S]
@@ -55,7 +55,9 @@ def _bin(seconds: float) -> int:
 
 
 @inlined
-def _record(pools: Pools, fleet: Fleet, out: Records, replica: int, slot: int, now: float) -> None:
+def _record(
+    pools: Pools, fleet: FleetState, out: Records, replica: int, slot: int, now: float
+) -> None:
     if len(out.what) == 0:
         return
     at = fleet.tellers[S.WRITTEN]

@@ -89,7 +89,7 @@ class Pools(NamedTuple):
     pool: U4
 
 
-class Fleet(NamedTuple):
+class FleetState(NamedTuple):
     """What runs and waits. clock[R, 24] and state[R, 24] are one block of memory, as times and as
     whole numbers; due[R, N] (falling: the next to end is last), prompt[R, N] (rings), load[R]
     requests at each replica, tree of the next answers (see `lists`), head[R + P], tail[R + P],
@@ -159,7 +159,7 @@ class Desk(NamedTuple):
     active: I8
 
 
-class Arrivals(NamedTuple):
+class ArrivalArrays(NamedTuple):
     """Requests in order of time: at_s[n], source[n], tokens[n, 2] in and out, row[n], longer[n]:
     the round trip over its median, or empty where all are alike."""
 
@@ -178,7 +178,7 @@ def tree_size(replicas: int) -> int:
     return inner + leaves
 
 
-def new_fleet(pools: Pools, slots: int) -> Fleet:
+def new_fleet(pools: Pools, slots: int) -> FleetState:
     """An idle fleet with room for so many requests."""
     replicas, widest = len(pools.pool), int(pools.size[:, BATCH].max())
     queues = replicas + len(pools.speed)
@@ -188,7 +188,7 @@ def new_fleet(pools: Pools, slots: int) -> Fleet:
     clock[:, END] = BIG
     state = clock.view(np.int64)
     state[:, ON] = 1
-    return Fleet(
+    return FleetState(
         clock=clock,
         state=state,
         due=np.zeros((replicas, widest), np.int64),
@@ -222,7 +222,7 @@ def _tree(replicas: int) -> F8:
     return tree
 
 
-def with_more_slots(fleet: Fleet) -> Fleet:
+def with_more_slots(fleet: FleetState) -> FleetState:
     """The same fleet with twice the slots; called where every slot is taken."""
     slots = len(fleet.free)
     fresh = np.arange(2 * slots - 1, slots - 1, -1, dtype=np.int32)

@@ -9,7 +9,7 @@ import numpy as np
 
 from wattlas.errors import InputError, LimitError, Problem
 from wattlas.replays.kernel import state as S
-from wattlas.replays.kernel.state import Arrivals, Desk, Fleet, Pools, Records, Sums
+from wattlas.replays.kernel.state import ArrivalArrays, Desk, FleetState, Pools, Records, Sums
 from wattlas.replays.service.model import ServiceModel
 
 
@@ -62,7 +62,7 @@ def serve(
     count = len(arrival_s)
     pools = pools_of([model], [replicas], pooled)
     sums = S.new_sums(1, np.zeros((0, 2), np.int64), np.ones(1, np.int64))
-    came = Arrivals(
+    came = ArrivalArrays(
         np.asarray(arrival_s, np.float64),
         np.zeros(count, np.int64),
         np.column_stack([tokens_in, tokens_out]).astype(np.int64),
@@ -78,13 +78,13 @@ def serve(
 
 def run_to(
     pools: Pools,
-    fleet: Fleet,
+    fleet: FleetState,
     sums: Sums,
     desk: Desk,
-    came: Arrivals,
+    came: ArrivalArrays,
     out: Records,
     until_s: float,
-) -> Fleet:
+) -> FleetState:
     """Call the kernel until it is done or `out` is full, with more slots where it asks for them.
 
     Raises LimitError where more requests wait than a slot has numbers.
@@ -113,7 +113,7 @@ def _desk(replicas: int) -> Desk:
     )  # fmt: skip
 
 
-def _in_order(out: Records, fleet: Fleet, count: int, end: float) -> Served:
+def _in_order(out: Records, fleet: FleetState, count: int, end: float) -> Served:
     written = int(fleet.tellers[S.WRITTEN])
     row = out.what[:written, 0]
     when = np.full((count, 2), np.nan)

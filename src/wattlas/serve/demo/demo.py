@@ -23,7 +23,7 @@ from typing import Any
 import orjson
 
 from wattlas.serve.demo.regions import SimulatedRegion
-from wattlas.serve.demo.tally import Tally
+from wattlas.serve.demo.tally import DemoTally
 from wattlas.serve.direct import Answered, DirectServer
 from wattlas.serve.edge import address, bound
 from wattlas.serve.gateway.errors import Refusal
@@ -31,8 +31,8 @@ from wattlas.serve.gateway.pool import WireUpstream
 from wattlas.serve.gateway.tell import JSON
 from wattlas.serve.gateway.upstream import Failure, whole
 from wattlas.serve.heads import Head
-from wattlas.serve.plane import Clock
-from wattlas.serve.run import Service
+from wattlas.serve.plane import PlaneClock
+from wattlas.serve.run import RunningService
 from wattlas.serve.schedule_parts import HourPart, SchedulePart
 
 SPEED = 600.0
@@ -89,14 +89,14 @@ class Demo:
             for seed, (region, rtt) in enumerate(story.rtt_ms.items())
         ]
         self.keys = {f"from-{metro}": secrets.token_urlsafe(16) for metro in story.metros}
-        self.tally = Tally()
+        self.tally = DemoTally()
         began, steady = story.begins_s(), time.monotonic()
 
         def utc_s() -> float:
             return began + (time.monotonic() - steady) * speed
 
-        clock = Clock(utc_s, utc_s)
-        self.service = Service(self._files(folder), clock, self.tally.add)
+        clock = PlaneClock(utc_s, utc_s)
+        self.service = RunningService(self._files(folder), clock, self.tally.add)
         self._url = f"{self.service.addresses['gateway']}/v1/chat/completions"
         self._page = (files("wattlas.serve.demo") / "page.html").read_bytes()
         self.socket: socket.socket = bound(page or "127.0.0.1:0", None)

@@ -31,7 +31,7 @@ WHY = {
 """Each reason as the page says it."""
 
 
-class Tally:
+class DemoTally:
     """Adds up rows. `state` is what the page asks for."""
 
     def __init__(self) -> None:

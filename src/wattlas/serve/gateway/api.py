@@ -16,7 +16,7 @@ from wattlas.serve.decision import Asked
 from wattlas.serve.gateway.errors import Refusal, error_body
 from wattlas.serve.gateway.json_text import Twice, changed, check_once, edited_inside
 from wattlas.serve.gateway.upstream import Failure
-from wattlas.serve.gateway.usage import Meter
+from wattlas.serve.gateway.usage import TokenMeter
 
 NO_HEADERS: Mapping[str, str] = {}
 
@@ -40,16 +40,16 @@ class Chat(NamedTuple):
     headers: Mapping[str, str] = NO_HEADERS
 
 
-class Seen(NamedTuple):
+class AnswerContext(NamedTuple):
     """What is known when an answer is read: the request, who serves it, and what counts it."""
 
     chat: Chat
     model: str
     degraded: bool
-    meter: Meter
+    meter: TokenMeter
 
 
-class Part(IntEnum):
+class EventPart(IntEnum):
     """What an event of a stream is."""
 
     HELD = 0
@@ -61,7 +61,7 @@ class Part(IntEnum):
 class Events:
     """Reads the events of one stream."""
 
-    def __init__(self, seen: Seen) -> None:
+    def __init__(self, seen: AnswerContext) -> None:
         self.seen = seen
 
     def plain(self, data: bytes) -> bool:
@@ -69,7 +69,7 @@ class Events:
         events are counted by `event` alone."""
         return False
 
-    def event(self, event: bytes, data: bytes) -> tuple[bytes, Part]:
+    def event(self, event: bytes, data: bytes) -> tuple[bytes, EventPart]:
         """An event as it is passed on. Raises Failure for what no stream should have."""
         raise NotImplementedError
 
@@ -133,11 +133,11 @@ class Api:
         """The tier that serves, in the API's words."""
         return "flex" if degraded else self.full
 
-    def answer(self, body: bytes, seen: Seen) -> bytes:
+    def answer(self, body: bytes, seen: AnswerContext) -> bytes:
         """A whole answer as it is passed on; its usage is given to the meter. Raises Failure."""
         raise NotImplementedError
 
-    def events(self, seen: Seen) -> Events:
+    def events(self, seen: AnswerContext) -> Events:
         """Reads a stream."""
         raise NotImplementedError
 

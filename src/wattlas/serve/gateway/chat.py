@@ -11,8 +11,8 @@ import asyncio
 from collections.abc import Iterator
 
 from wattlas.serve.accounts import UG_PER_G, figures
-from wattlas.serve.decision import Decision, End, Outcome, failovers
-from wattlas.serve.gateway.api import Chat, Events, Lacks, Part, Seen
+from wattlas.serve.decision import Decision, End, Settlement, failovers
+from wattlas.serve.gateway.api import AnswerContext, Chat, EventPart, Events, Lacks
 from wattlas.serve.gateway.client import Client
 from wattlas.serve.gateway.errors import Refusal
 from wattlas.serve.gateway.events import Splitter
@@ -21,8 +21,8 @@ from wattlas.serve.gateway.passing import passed_on, taker
 from wattlas.serve.gateway.request import for_server
 from wattlas.serve.gateway.tell import Headers, grams_comment, headers_of
 from wattlas.serve.gateway.trail import Ended, Trail
-from wattlas.serve.gateway.upstream import Answer, Failure, Upstream, whole
-from wattlas.serve.gateway.usage import Meter
+from wattlas.serve.gateway.upstream import Failure, Upstream, UpstreamAnswer, whole
+from wattlas.serve.gateway.usage import TokenMeter
 from wattlas.serve.plane import Plane
 
 PASSED_ON = frozenset((400, 413, 415, 422))
@@ -50,7 +50,7 @@ class Exchange:
         self._plane, self._upstream, self._health = plane, upstream, health
         self._client, self._chat, self._api = client, chat, chat.endpoint
         self._limits = plane.config.document.limits
-        self._meter, self._trail = Meter(len(chat.text)), trail
+        self._meter, self._trail = TokenMeter(len(chat.text)), trail
         self._attempts = 0
         self._current: Decision | None = None
         self._settled = False
@@ -102,7 +102,7 @@ class Exchange:
         self._settled = True
         tokens_in, tokens_out, method = self._meter.tokens(end)
         meter, metered_j = self._meter.energy(end)
-        outcome = Outcome(
+        outcome = Settlement(
             end, decision.place, decision.degraded, self._plane.clock(), status, self._chat.model,
             self._plane.model_of(decision.place.point), tokens_in, tokens_out, method,
             self._attempts, decision.reason, self._trail.first_s, meter, metered_j,
@@ -197,7 +197,7 @@ class Exchange:
         finally:
             answer.close()
 
-    async def _pass_on(self, decision: Decision, answer: Answer, model: str) -> None:
+    async def _pass_on(self, decision: Decision, answer: UpstreamAnswer, model: str) -> None:
         if answer.status in PASSED_ON:
             await self._refused(decision, answer)
         elif answer.status in LACKING:
@@ -212,7 +212,7 @@ class Exchange:
         else:
             await self._whole(decision, answer, model)
 
-    async def _refused(self, decision: Decision, answer: Answer) -> None:
+    async def _refused(self, decision: Decision, answer: UpstreamAnswer) -> None:
         """What a server says against the request itself."""
         body = await whole(answer, self._limits.event_bytes)
         if not answer.content_type.startswith("application/json"):
@@ -220,7 +220,7 @@ class Exchange:
         self._answered(End.FAILED, decision, answer.status)
         await self._client.send(answer.status, self._headers(decision, ""), body)
 
-    async def _whole(self, decision: Decision, answer: Answer, model: str) -> None:
+    async def _whole(self, decision: Decision, answer: UpstreamAnswer, model: str) -> None:
         body = await whole(answer, self._limits.answer_bytes)
         body = self._api.answer(body, self._seen(decision, model))
         self._meter.content(len(body))
@@ -228,8 +228,8 @@ class Exchange:
         await self._client.send(200, headers, body)
         self._answered(End.WHOLE if not self._client.left else End.BROKEN, decision, 200)
 
-    def _seen(self, decision: Decision, model: str) -> Seen:
-        return Seen(self._chat, model, decision.degraded, self._meter)
+    def _seen(self, decision: Decision, model: str) -> AnswerContext:
+        return AnswerContext(self._chat, model, decision.degraded, self._meter)
 
     def _headers(
         self, decision: Decision, model: str, grams: float | None = None, stream: bool = False
@@ -251,7 +251,7 @@ class Exchange:
         sums = figures(self._plane.schedule, hour, place, (tokens_in, tokens_out), metered_j)
         return None if sums.average_ug is None else sums.average_ug / UG_PER_G
 
-    async def _stream(self, decision: Decision, answer: Answer, model: str) -> None:
+    async def _stream(self, decision: Decision, answer: UpstreamAnswer, model: str) -> None:
         splitter = Splitter(self._limits.event_bytes)
         reading = self._reading = self._api.events(self._seen(decision, model))
         held: list[bytes] = []
@@ -270,17 +270,17 @@ class Exchange:
                 text, part, fault = passed_on(
                     splitter.feed(piece), reading, self._client.began, last
                 )
-                if fault is None and splitter.too_long and part is not Part.LAST:
+                if fault is None and splitter.too_long and part is not EventPart.LAST:
                     fault = Failure("event too long")
                 held.append(text)
-                if self._client.began or (fault is None and part is not Part.HELD):
+                if self._client.began or (fault is None and part is not EventPart.HELD):
                     await self._send_some(decision, model, b"".join(held))
                     held.clear()
                 elif sum(map(len, held)) > self._limits.event_bytes:
                     fault = fault or Failure("no content")
                 if fault is not None:
                     raise fault
-                if part is Part.LAST:
+                if part is EventPart.LAST:
                     await self._client.finish()
                     end = End.WHOLE if not self._client.left else End.BROKEN
                     self._answered(end, decision, 200)

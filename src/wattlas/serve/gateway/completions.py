@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from wattlas.serve.gateway.api import (
+    AnswerContext,
     Api,
     Chat,
+    EventPart,
     Events,
-    Part,
-    Seen,
     check_model,
     said_of,
     with_tier,
@@ -56,7 +56,7 @@ class ListApi(Api):
         given = chat.named.get("stream_options") or {}
         return {"stream_options": {**given, "include_usage": True}}
 
-    def answer(self, body: bytes, seen: Seen) -> bytes:
+    def answer(self, body: bytes, seen: AnswerContext) -> bytes:
         """A whole answer with its tier. Raises Failure."""
         said = said_of(body)
         check_model(said, seen.model)
@@ -66,7 +66,7 @@ class ListApi(Api):
         seen.meter.told(said)
         return with_tier(body, said, self.tier(seen.degraded))
 
-    def events(self, seen: Seen) -> Events:
+    def events(self, seen: AnswerContext) -> Events:
         """Reads a stream."""
         return ChunkEvents(seen)
 
@@ -81,13 +81,13 @@ class ChunkEvents(Events):
         told = told or (meter.key != b"" and meter.key in data)
         return meter.events > 0 and not told and data != DONE
 
-    def event(self, event: bytes, data: bytes) -> tuple[bytes, Part]:
+    def event(self, event: bytes, data: bytes) -> tuple[bytes, EventPart]:
         """An event as it is passed on. Raises Failure."""
         meter = self.seen.meter
         if data == DONE:
             if not meter.events:
                 raise Failure("empty stream")
-            return event, Part.LAST
+            return event, EventPart.LAST
         first = not meter.events
         if not self.plain(data):
             said = said_of(data)
@@ -96,12 +96,12 @@ class ChunkEvents(Events):
             meter.told(said)
             only_usage = not said.get("choices") and isinstance(said.get("usage"), dict)
             if only_usage:
-                return (event if self.seen.chat.wants_usage else b""), Part.HELD
+                return (event if self.seen.chat.wants_usage else b""), EventPart.HELD
             if first and b"\n" not in data:
                 tier = self.seen.chat.endpoint.tier(self.seen.degraded)
                 event = b"data: " + with_tier(data, said, tier) + b"\n\n"
         meter.event(len(data))
-        return event, Part.CONTENT
+        return event, EventPart.CONTENT
 
     def broke(self, status: int, message: str) -> bytes:
         """The event that says that the stream broke off."""

@@ -10,7 +10,7 @@ from wattlas.serve.gateway.completions import CHAT, COMPLETIONS, EMBEDDINGS
 from wattlas.serve.gateway.errors import Form
 from wattlas.serve.gateway.messages import MESSAGES
 from wattlas.serve.gateway.responses import RESPONSES
-from wattlas.serve.openapi import PATH, Route, document
+from wattlas.serve.openapi import PATH, ApiPath, document
 
 ALL: tuple[Api, ...] = (CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES, MESSAGES)
 MODELS = b"/v1/models"
@@ -32,16 +32,16 @@ def form_of(path: bytes) -> Form:
     return (MESSAGES if path.startswith(MESSAGES.path.encode()) else CHAT).error
 
 
-def routes(models: Iterable[str]) -> Iterator[Route]:
+def routes(models: Iterable[str]) -> Iterator[ApiPath]:
     """What the gateway serves: the endpoints, and two paths beside."""
     for api in ALL:
-        yield Route(
+        yield ApiPath(
             "POST", api.path, f"Ask a model by `{api.name}`.", answer_schema(api),
             body_schema(api, models), REFUSES, api.streams, TOLD, api.error_schema,
         )  # fmt: skip
     listed = {"type": "object", "required": ["object", "data"]}
-    yield Route("GET", MODELS.decode(), "The models that there are.", listed)
-    yield Route("GET", PATH.decode(), "This description.", {"type": "object"})
+    yield ApiPath("GET", MODELS.decode(), "The models that there are.", listed)
+    yield ApiPath("GET", PATH.decode(), "This description.", {"type": "object"})
 
 
 def body_schema(api: Api, models: Iterable[str]) -> dict[str, Any]:

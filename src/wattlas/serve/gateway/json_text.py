@@ -27,7 +27,7 @@ _SPELLED = re.compile(rb"\\u00[2-7]")
 """An escape that could spell a letter of a key."""
 
 
-class Span(NamedTuple):
+class EntrySpan(NamedTuple):
     """Where an entry of the object stands: its key from `start`, its value in [value, end)."""
 
     start: int
@@ -39,9 +39,9 @@ class Twice(ValueError):
     """A key of the top level is there more than once: two readers would take different values."""
 
 
-def top_level(text: bytes) -> dict[str, Span]:
+def top_level(text: bytes) -> dict[str, EntrySpan]:
     """The entries of an object by key. Raises Twice for a key that is repeated."""
-    spans: dict[str, Span] = {}
+    spans: dict[str, EntrySpan] = {}
     depth, key, start, value = 0, None, 0, -1
     for match in _TOKEN.finditer(text):
         token = text[match.start()]
@@ -152,16 +152,16 @@ def _string(token: bytes) -> str:
     return token[1:-1].decode() if b"\\" not in token else str(json.loads(token))
 
 
-def _trimmed(text: bytes, start: int, value: int, end: int) -> Span:
+def _trimmed(text: bytes, start: int, value: int, end: int) -> EntrySpan:
     while text[value] in _SPACE:
         value += 1
     while text[end - 1] in _SPACE:
         end -= 1
-    return Span(start, value, end)
+    return EntrySpan(start, value, end)
 
 
 def edited(
-    text: bytes, spans: Mapping[str, Span], values: Mapping[str, Any], drop: Iterable[str] = ()
+    text: bytes, spans: Mapping[str, EntrySpan], values: Mapping[str, Any], drop: Iterable[str] = ()
 ) -> bytes:
     """The object with other values of some keys, new ones first, and without some others."""
     changes = [
@@ -198,7 +198,7 @@ def _dumped(value: Any) -> bytes:
     return orjson.dumps(value)
 
 
-def _cut(spans: Mapping[str, Span], key: str) -> tuple[int, int]:
+def _cut(spans: Mapping[str, EntrySpan], key: str) -> tuple[int, int]:
     """From an entry to the next one, or from the end of the one before where it is the last."""
     order = list(spans)
     n = order.index(key)

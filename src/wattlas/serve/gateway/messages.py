@@ -12,10 +12,10 @@ from typing import Any
 
 from wattlas.serve.decision import Asked
 from wattlas.serve.gateway.api import (
+    AnswerContext,
     Api,
+    EventPart,
     Events,
-    Part,
-    Seen,
     asked_of,
     check_model,
     said_of,
@@ -82,7 +82,7 @@ class MessagesApi(Api):
         """As servers of either habit look for it."""
         return {"authorization": f"Bearer {key}", "x-api-key": key}
 
-    def answer(self, body: bytes, seen: Seen) -> bytes:
+    def answer(self, body: bytes, seen: AnswerContext) -> bytes:
         """A whole answer with its tier. Raises Failure."""
         said = said_of(body)
         check_model(said, seen.model)
@@ -93,7 +93,7 @@ class MessagesApi(Api):
         seen.meter.told(said)
         return told_inside(body, ("usage", "service_tier"), self.tier(seen.degraded))
 
-    def events(self, seen: Seen) -> Events:
+    def events(self, seen: AnswerContext) -> Events:
         """Reads a stream."""
         return MessageEvents(seen)
 
@@ -123,13 +123,13 @@ def _read(usage: Mapping[str, Any]) -> Any:
 class MessageEvents(Events):
     """From `message_start` to `message_stop`."""
 
-    def __init__(self, seen: Seen) -> None:
+    def __init__(self, seen: AnswerContext) -> None:
         super().__init__(seen)
         self._started = False
         self._read: Any = None
         """Tokens of the prompt, as the beginning states them."""
 
-    def event(self, event: bytes, data: bytes) -> tuple[bytes, Part]:
+    def event(self, event: bytes, data: bytes) -> tuple[bytes, EventPart]:
         """An event as it is passed on. Raises Failure."""
         said, meter = said_of(data), self.seen.meter
         kind = said.get("type")
@@ -148,8 +148,8 @@ class MessageEvents(Events):
             meter.told(said)
         elif kind == "message_stop":
             meter.told(said)
-            return event, Part.LAST
-        return event, Part.HELD if kind in BEFORE else Part.CONTENT
+            return event, EventPart.LAST
+        return event, EventPart.HELD if kind in BEFORE else EventPart.CONTENT
 
     def _start(self, event: bytes, data: bytes, message: Any) -> bytes:
         if not isinstance(message, dict):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from wattlas.serve.gateway.api import Events, Part
+from wattlas.serve.gateway.api import EventPart, Events
 from wattlas.serve.gateway.client import Client
 from wattlas.serve.gateway.events import Splitter, data_of
 from wattlas.serve.gateway.upstream import Failure, Take
@@ -12,11 +12,11 @@ from wattlas.serve.gateway.upstream import Failure, Take
 
 def passed_on(
     events: list[bytes], reading: Events, began: bool, last: Callable[[], bytes]
-) -> tuple[bytes, Part, Failure | None]:
+) -> tuple[bytes, EventPart, Failure | None]:
     """What is passed on of some events, the most that is among them, and what is wrong with the one
     that ends it. `last` gives what is said before the end of a stream."""
     out: list[bytes] = []
-    most, meter = Part.HELD, reading.seen.meter
+    most, meter = EventPart.HELD, reading.seen.meter
     try:
         for event in events:
             meter.commented(event)
@@ -27,10 +27,10 @@ def passed_on(
                 continue
             passed, part = reading.event(event, data)
             most = max(most, part)
-            if part is Part.LAST:
+            if part is EventPart.LAST:
                 out.append(last())
             out.append(passed)
-            if part is Part.LAST:
+            if part is EventPart.LAST:
                 break
     except Failure as failure:
         return b"".join(out), most, failure

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from wattlas.serve.gateway.upstream import Answer, Failure
+from wattlas.serve.gateway.upstream import Failure, UpstreamAnswer
 from wattlas.serve.gateway.wire import IDLE_S, Wire
 
 MOST_URLS = 10_000
@@ -38,7 +38,7 @@ class WireUpstream:
         self._targets: dict[str, _Target] = {}
         self._tls: ssl.SSLContext | None = None
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> UpstreamAnswer:
         """The head of an answer. Raises Failure."""
         target = self._target(url)
         wire = self._kept(target) or await self._opened(target)

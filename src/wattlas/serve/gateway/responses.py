@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from wattlas.serve.gateway.api import (
+    AnswerContext,
     Api,
     Chat,
+    EventPart,
     Events,
-    Part,
-    Seen,
     check_model,
     said_of,
     told_inside,
@@ -25,7 +25,7 @@ from wattlas.serve.gateway.api import (
 )
 from wattlas.serve.gateway.errors import Refusal, error_of
 from wattlas.serve.gateway.upstream import Failure
-from wattlas.serve.gateway.usage import Meter
+from wattlas.serve.gateway.usage import TokenMeter
 
 REMEMBERED = ("previous_response_id", "conversation")
 """Keys that refer to what a server remembers."""
@@ -77,7 +77,7 @@ class ResponsesApi(Api):
         """Nothing is kept, whatever a server would do by itself."""
         return {} if chat.named.get("store") is False else {"store": False}
 
-    def answer(self, body: bytes, seen: Seen) -> bytes:
+    def answer(self, body: bytes, seen: AnswerContext) -> bytes:
         """A whole answer with its tier. Raises Failure."""
         said = said_of(body)
         check_model(said, seen.model)
@@ -89,7 +89,7 @@ class ResponsesApi(Api):
         seen.meter.told(said)
         return with_tier(body, said, self.tier(seen.degraded))
 
-    def events(self, seen: Seen) -> Events:
+    def events(self, seen: AnswerContext) -> Events:
         """Reads a stream."""
         return ResponseEvents(seen)
 
@@ -99,7 +99,7 @@ def _stateful(key: str, text: str) -> Refusal:
     return Refusal(400, f"{text}: {why}", "stateful_not_served", key, retry=False)
 
 
-def _count(meter: Meter, usage: Any) -> None:
+def _count(meter: TokenMeter, usage: Any) -> None:
     if isinstance(usage, dict):
         meter.counted(usage.get("input_tokens"), usage.get("output_tokens"))
 
@@ -107,12 +107,12 @@ def _count(meter: Meter, usage: Any) -> None:
 class ResponseEvents(Events):
     """Events with a type and a number each."""
 
-    def __init__(self, seen: Seen) -> None:
+    def __init__(self, seen: AnswerContext) -> None:
         super().__init__(seen)
         self._number = -1
         """That of the last event."""
 
-    def event(self, event: bytes, data: bytes) -> tuple[bytes, Part]:
+    def event(self, event: bytes, data: bytes) -> tuple[bytes, EventPart]:
         """An event as it is passed on. Raises Failure."""
         said = said_of(data)
         kind, number, response = said.get("type"), said.get("sequence_number"), said.get("response")
@@ -129,12 +129,12 @@ class ResponseEvents(Events):
         if kind in LAST:
             _count(self.seen.meter, response.get("usage") if isinstance(response, dict) else None)
             self.seen.meter.told(response)
-            return event, Part.LAST
+            return event, EventPart.LAST
         if kind in BEFORE:
-            return event, Part.HELD
+            return event, EventPart.HELD
         if kind.endswith(".delta"):
             self.seen.meter.event(len(data))
-        return event, Part.CONTENT
+        return event, EventPart.CONTENT
 
     def broke(self, status: int, message: str) -> bytes:
         """The event that says that the stream broke off: as it is described, with `error` beside,

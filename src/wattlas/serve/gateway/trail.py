@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import time_ns
 from typing import NamedTuple
 
-from wattlas.serve.decision import Decision, Outcome
+from wattlas.serve.decision import Decision, Settlement
 
 
 class Try(NamedTuple):
@@ -64,4 +64,4 @@ class Ended(NamedTuple):
     operation: str
     trail: Trail
     decision: Decision
-    outcome: Outcome
+    outcome: Settlement

@@ -23,7 +23,7 @@ Take = Callable[[bytes], bool]
 """Takes a piece of a body in the moment in which it arrives, or leaves it to whoever waits."""
 
 
-class Answer(Protocol):
+class UpstreamAnswer(Protocol):
     """What a server answers: its head, with headers in lower case, then pieces of its body."""
 
     status: int
@@ -44,7 +44,7 @@ class Answer(Protocol):
 class Upstream(Protocol):
     """Sends requests to servers."""
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> UpstreamAnswer:
         """The head of an answer. Raises Failure."""
         ...
 
@@ -53,7 +53,7 @@ class Upstream(Protocol):
         ...
 
 
-async def whole(answer: Answer, most_bytes: int) -> bytes:
+async def whole(answer: UpstreamAnswer, most_bytes: int) -> bytes:
     """A body of bounded size. Raises Failure."""
     parts: list[bytes] = []
     size = 0

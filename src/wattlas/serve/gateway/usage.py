@@ -14,7 +14,7 @@ MOST_TOKENS = 100_000_000
 """More than any answer has: what a server says beyond it is no count."""
 
 
-class Meter:
+class TokenMeter:
     """Counts tokens of one request with a body of so many bytes."""
 
     __slots__ = (

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from wattlas.policy.cap import Counts
-from wattlas.serve.calendar import Calendar
-from wattlas.serve.decision import Decision, End, Outcome, Reason
-from wattlas.serve.ledger.journal import Account, Batch, Recorded, Row, Want
+from wattlas.serve.calendar import WindowCalendar
+from wattlas.serve.decision import Decision, End, Reason, Settlement
+from wattlas.serve.ledger.journal import Batch, ContractWindow, Recorded, Row, Want
 
 LEAST_HELD = 4
 MOST_HELD = 1024
@@ -26,15 +26,15 @@ MOST_PENDING = 200_000
 FORGOTTEN_S = 6 * 3600.0
 """A request that nobody settled for so long is booked as lost."""
 
-RowsOf = Callable[[Sequence[tuple[Decision, Outcome]]], list[Row]]
+RowsOf = Callable[[Sequence[tuple[Decision, Settlement]]], list[Row]]
 
 
 @dataclass(frozen=True)
-class Contract:
+class TenantContract:
     """At most `share_max` of a tenant's requests in a window of `calendar` are degraded."""
 
     share_max: Fraction
-    calendar: Calendar = field(default_factory=Calendar)
+    calendar: WindowCalendar = field(default_factory=WindowCalendar)
 
 
 class _Held:
@@ -42,9 +42,9 @@ class _Held:
 
     __slots__ = ("account", "begins_s", "contract", "ends_s", "free", "taken")
 
-    def __init__(self, contract: Contract) -> None:
+    def __init__(self, contract: TenantContract) -> None:
         self.contract = contract
-        self.account = Account("", "", "")
+        self.account = ContractWindow("", "", "")
         self.begins_s, self.ends_s = 0.0, 0.0
         self.free = 0
         self.taken = 0
@@ -58,7 +58,7 @@ class Book:
     def __init__(
         self,
         rows_of: RowsOf,
-        contracts: Mapping[tuple[str, str], Contract],
+        contracts: Mapping[tuple[str, str], TenantContract],
         watch: Callable[[Sequence[Row]], None] = lambda rows: None,
     ) -> None:
         self.trouble: Reason | None = None
@@ -68,22 +68,22 @@ class Book:
         self.in_flight: dict[str, Decision] = {}
         self.handed: dict[str, Decision] = {}
         """Those that somebody else carries, by the text that settles them."""
-        self.counts: dict[Account, Counts] = {}
+        self.counts: dict[ContractWindow, Counts] = {}
         """As they were recorded last, of current windows."""
         self._rows_of, self._watch = rows_of, watch
         self._held: dict[tuple[str, str], _Held] = {}
-        self._ended: list[tuple[Decision, Outcome]] = []
+        self._ended: list[tuple[Decision, Settlement]] = []
         self._made: list[Row] = []
         """Rows for the next batch."""
         self._kept: list[Row] = []
         """Rows of a batch that failed."""
         self._under_way = 0
         """Rows of a batch of which nothing is known yet."""
-        self._returned: Counter[Account] = Counter()
+        self._returned: Counter[ContractWindow] = Counter()
         self._charged: set[str] = set()
         self.configure(contracts)
 
-    def configure(self, contracts: Mapping[tuple[str, str], Contract]) -> None:
+    def configure(self, contracts: Mapping[tuple[str, str], TenantContract]) -> None:
         """Take contracts by (tenant, id). Permits in hand of one that changed are returned: new
         ones are granted when the rule holds under the new share."""
         for key, held in list(self._held.items()):
@@ -106,7 +106,7 @@ class Book:
         """Begin another window: permits in hand were of the one before."""
         self._let_go(held)
         span = held.contract.calendar.at(utc_s)
-        held.account = Account(tenant, contract, span.label)
+        held.account = ContractWindow(tenant, contract, span.label)
         held.begins_s, held.ends_s = span.begins_s, span.ends_s
         self.stirred = True
 
@@ -128,7 +128,7 @@ class Book:
 
     def give_back(self, tenant: str, contract: str, window: str) -> None:
         """Return a permit: to the hand, or to the record where its window is another."""
-        account = Account(tenant, contract, window)
+        account = ContractWindow(tenant, contract, window)
         held = self._held.get((tenant, contract))
         if held is not None and held.account == account:
             held.free += 1
@@ -148,7 +148,7 @@ class Book:
         """Forget a decision; None where none of that id is open."""
         return self.in_flight.pop(id, None)
 
-    def book(self, decision: Decision, outcome: Outcome) -> None:
+    def book(self, decision: Decision, outcome: Settlement) -> None:
         """Keep a request that ended for the next batch."""
         self._ended.append((decision, outcome))
         self.stirred = True
@@ -171,7 +171,7 @@ class Book:
         old = [d for d in self.in_flight.values() if d.facts.utc_s < utc_s - FORGOTTEN_S]
         for decision in old:
             del self.in_flight[decision.facts.id]
-            lost = Outcome(End.LOST, decision.place, decision.degraded, utc_s, status=0)
+            lost = Settlement(End.LOST, decision.place, decision.degraded, utc_s, status=0)
             self.book(decision, lost)
         if old:
             open_now = self.in_flight
@@ -223,4 +223,4 @@ class Book:
         """Return every permit in hand, before the last batch; no more are asked for."""
         for held in self._held.values():
             self._let_go(held)
-            held.account, held.ends_s = Account("", "", ""), held.begins_s
+            held.account, held.ends_s = ContractWindow("", "", ""), held.begins_s

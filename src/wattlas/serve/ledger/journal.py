@@ -25,7 +25,7 @@ import orjson
 from wattlas.policy.cap import Counts
 
 
-class Account(NamedTuple):
+class ContractWindow(NamedTuple):
     """A window of a tenant's contract."""
 
     tenant: str
@@ -90,7 +90,7 @@ class Row(NamedTuple):
 
 _ALWAYS = Row._fields.index("first_us") + 1
 """Columns that every row has."""
-_OF = itemgetter(*map(Row._fields.index, Account._fields))
+_OF = itemgetter(*map(Row._fields.index, ContractWindow._fields))
 """Whose a row is."""
 
 
@@ -152,7 +152,7 @@ CORRECTION = "correction"
 class Want(NamedTuple):
     """Permits that are asked for under a contract's share."""
 
-    account: Account
+    account: ContractWindow
     share_max: Fraction
     permits: int
 
@@ -164,7 +164,7 @@ class Batch:
     """
 
     rows: Sequence[Row] = ()
-    returned: Mapping[Account, int] = field(default_factory=dict)
+    returned: Mapping[ContractWindow, int] = field(default_factory=dict)
     charged: Collection[str] = ()
     """Ids of rows that were degraded without a permit: one is granted with each that is new."""
     wants: Sequence[Want] = ()
@@ -177,12 +177,12 @@ class Recorded:
 
     rows: int
     granted: tuple[int, ...]
-    counts: Mapping[Account, Counts]
+    counts: Mapping[ContractWindow, Counts]
 
 
 def counted(
-    before: Mapping[Account, Counts], new: Sequence[Row], batch: Batch
-) -> tuple[dict[Account, Counts], tuple[int, ...]]:
+    before: Mapping[ContractWindow, Counts], new: Sequence[Row], batch: Batch
+) -> tuple[dict[ContractWindow, Counts], tuple[int, ...]]:
     """The counts after a batch of which these rows are new, and the permits granted per want.
 
     `before` holds every account of `accounts_of`.
@@ -190,13 +190,13 @@ def counted(
     counts = dict(before)
     whole = Counter(map(_OF, [row for row in new if row.contract and row.end == "whole"]))
     for window, answers in whole.items():
-        account = Account(*window)
+        account = ContractWindow(*window)
         counts[account] = counts[account].deliver(answers)
     for account, permits in batch.returned.items():
         counts[account] = counts[account].give_back(permits)
     for row in new if batch.charged else ():
         if row.contract and row.id in batch.charged:
-            account = Account(*_OF(row))
+            account = ContractWindow(*_OF(row))
             counts[account] = counts[account].grant(1)
     granted = []
     for want in batch.wants:
@@ -206,9 +206,9 @@ def counted(
     return counts, tuple(granted)
 
 
-def accounts_of(new: Sequence[Row], batch: Batch) -> list[Account]:
+def accounts_of(new: Sequence[Row], batch: Batch) -> list[ContractWindow]:
     """The windows that a batch touches, in an order that every process takes them in."""
-    touched = {Account(*key) for key in set(map(_OF, new)) if key[1]}
+    touched = {ContractWindow(*key) for key in set(map(_OF, new)) if key[1]}
     return sorted(
         {
             *touched,

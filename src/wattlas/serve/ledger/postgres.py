@@ -18,8 +18,8 @@ from wattlas.errors import MachineError
 from wattlas.policy.cap import Counts
 from wattlas.serve.ledger.journal import (
     START,
-    Account,
     Batch,
+    ContractWindow,
     Recorded,
     Row,
     Statement,
@@ -145,21 +145,21 @@ class PostgresStore:
                 "UPDATE chains SET number = $2, head = $3 WHERE tenant = $1", tenant, number, head
             )
 
-    async def _locked(self, db: asyncpg.Connection[Any], account: Account) -> Counts:
+    async def _locked(self, db: asyncpg.Connection[Any], account: ContractWindow) -> Counts:
         await db.execute(
             "INSERT INTO windows VALUES ($1, $2, $3, 0, 0) ON CONFLICT DO NOTHING", *account
         )
         return await self._counts(db, account, " FOR UPDATE")
 
     async def _counts(
-        self, db: asyncpg.Connection[Any], account: Account, lock: str = ""
+        self, db: asyncpg.Connection[Any], account: ContractWindow, lock: str = ""
     ) -> Counts:
         record = await db.fetchrow(
             f"SELECT delivered, granted FROM windows WHERE {_WINDOW}{lock}", *account
         )
         return Counts(record["delivered"], record["granted"]) if record else Counts()
 
-    def counts(self, account: Account) -> Counts:
+    def counts(self, account: ContractWindow) -> Counts:
         """What is recorded of a window."""
 
         async def asked() -> Counts:

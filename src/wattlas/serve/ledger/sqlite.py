@@ -21,8 +21,8 @@ from wattlas.serve.ledger.ids import Block, Taken
 from wattlas.serve.ledger.journal import (
     HEAD_BYTES,
     START,
-    Account,
     Batch,
+    ContractWindow,
     Recorded,
     Row,
     Statement,
@@ -126,7 +126,7 @@ class SqliteStore:
         record = self._db.execute("SELECT number, head FROM chains WHERE tenant = ?", (tenant,))
         return record.fetchone() or (0, START)
 
-    def counts(self, account: Account) -> Counts:
+    def counts(self, account: ContractWindow) -> Counts:
         """What is recorded of a window."""
         record = self._db.execute(
             "SELECT delivered, granted FROM windows WHERE tenant=? AND contract=? AND window=?",
@@ -134,7 +134,7 @@ class SqliteStore:
         ).fetchone()
         return Counts(*record) if record else Counts()
 
-    def _write(self, counts: dict[Account, Counts]) -> None:
+    def _write(self, counts: dict[ContractWindow, Counts]) -> None:
         self._db.executemany(
             "INSERT OR REPLACE INTO windows VALUES (?, ?, ?, ?, ?)",
             [(*account, each.delivered, each.granted) for account, each in counts.items()],

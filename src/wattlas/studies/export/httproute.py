@@ -30,7 +30,7 @@ GATEWAY_API = "gateway.networking.k8s.io"
 
 
 @dataclass(frozen=True)
-class Kind:
+class RouteKind:
     """A kind of route: its name and version, what its parent is said to be, and whether a backend
     is a service, which has a port."""
 
@@ -40,8 +40,8 @@ class Kind:
     services: bool
 
 
-HTTP_ROUTE = Kind("HTTPRoute", f"{GATEWAY_API}/v1", {}, services=True)
-AI_GATEWAY_ROUTE = Kind(
+HTTP_ROUTE = RouteKind("HTTPRoute", f"{GATEWAY_API}/v1", {}, services=True)
+AI_GATEWAY_ROUTE = RouteKind(
     "AIGatewayRoute",
     "aigateway.envoyproxy.io/v1beta1",
     {"kind": "Gateway", "group": GATEWAY_API},
@@ -63,7 +63,7 @@ def ai_gateway_routes(weights: Weights, setting: Setting, hour: int) -> list[dic
     return _routes(AI_GATEWAY_ROUTE, weights, setting, hour)
 
 
-def _routes(kind: Kind, weights: Weights, setting: Setting, hour: int) -> list[dict[str, Any]]:
+def _routes(kind: RouteKind, weights: Weights, setting: Setting, hour: int) -> list[dict[str, Any]]:
     refuse_unserved(weights, setting, f"an {kind.name}")
     _check_services(weights, setting)
     routes = [part for route in routes_at(weights, setting, hour) for part in _in_parts(route)]
@@ -83,7 +83,7 @@ def _in_parts(route: Route) -> Iterator[Route]:
 
 
 def _document(
-    kind: Kind, weights: Weights, setting: Setting, number: int, route: Route
+    kind: RouteKind, weights: Weights, setting: Setting, number: int, route: Route
 ) -> dict[str, Any]:
     return {
         "apiVersion": kind.version,
@@ -117,7 +117,7 @@ def _headers(setting: Setting, route: Route) -> Iterator[list[dict[str, str]]]:
 
 
 def _backend(
-    kind: Kind, weights: Weights, setting: Setting, place: tuple[str, str], weight: int
+    kind: RouteKind, weights: Weights, setting: Setting, place: tuple[str, str], weight: int
 ) -> dict[str, Any]:
     endpoint = endpoint_of(weights, setting, place)
     port = {"port": endpoint.address.port} if kind.services else {}

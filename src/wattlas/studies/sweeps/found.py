@@ -23,7 +23,7 @@ TEXTS = ("label", "metric", "field", "low_value", "high_value")
 
 
 @dataclass(frozen=True)
-class Found(Tables):
+class SweepFindings(Tables):
     """The runs of a sweep that are finished: tables `runs` and `ranking`."""
 
     sweep: SweepFolder

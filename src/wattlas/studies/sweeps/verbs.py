@@ -26,7 +26,7 @@ NAN = float("nan")
 
 
 @dataclass(frozen=True)
-class Setting:
+class VerbSetting:
     """A setting of a verb: what its values are, in words and as a test."""
 
     words: str
@@ -40,11 +40,11 @@ class Setting:
         return isinstance(value, self.kinds)
 
 
-NUMBER = Setting("number", (int, float))
-WHOLE = Setting("whole number", (int,))
-TEXT = Setting("text", (str,))
-FLAG = Setting("true or false", (bool,))
-FILE = Setting("path of a file", (str,), is_file=True)
+NUMBER = VerbSetting("number", (int, float))
+WHOLE = VerbSetting("whole number", (int,))
+TEXT = VerbSetting("text", (str,))
+FLAG = VerbSetting("true or false", (bool,))
+FILE = VerbSetting("path of a file", (str,), is_file=True)
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Verb:
     metrics: tuple[str, ...]
     ranked: tuple[str, ...]
     measure: Measure
-    settings: Mapping[str, Setting] = field(default_factory=dict)
+    settings: Mapping[str, VerbSetting] = field(default_factory=dict)
     draws: bool = False
 
 
