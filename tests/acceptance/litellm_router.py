@@ -45,7 +45,7 @@ async def main():
     """Load, then tiers that are asked for, then without a service."""
     import litellm
     import yaml
-    from wattlas_litellm import Service, callback
+    from wattlas_litellm import DecisionClient, callback
 
     with open("config.yaml") as file:
         config = yaml.safe_load(file)
@@ -65,7 +65,7 @@ async def main():
     await asyncio.sleep(0.3)
     await callback.drain()
     say(phase="away", open=len(callback._open), undecided=callback.undecided)
-    callback._service = Service("http://127.0.0.1:9")
+    callback._service = DecisionClient("http://127.0.0.1:9")
     for _ in range(4):
         await ask(router, False)
     say(phase="end", undecided=callback.undecided)
