@@ -214,7 +214,7 @@ def test_the_verdict(fleet: StudiedFleet) -> None:
             assert share <= 1.0
         else:
             assert f"more than all {what}" in said or f"times the baseline's {what}" in said
-    assert f"in {sum(fleet.sceptic.span):.0f} h" in said
+    assert f"in {sum(fleet.sceptic.span):g} h" in said
 
 
 def test_what_the_verdict_says_moves(fleet: StudiedFleet) -> None:
