@@ -146,10 +146,11 @@ def _moved(s: Scenario, columns: dict[str, np.ndarray]) -> float:
     from wattlas.placement.problem.feasibility import feasibility
 
     home = baseline_of(s, feasibility(s)).region.ravel()
-    source = columns["source"].astype(np.int64)
-    on = columns["region"] < len(s.regions)
+    # Columns of no request at all are empty, and of numbers that are no indices.
+    source, region = (columns[name].astype(np.int64) for name in ("source", "region"))
+    on = region < len(s.regions)
     site = np.append(s.site, -1)  # where nothing runs, and the baseline region of none
-    ran = np.minimum(columns["region"], len(s.regions))
+    ran = np.minimum(region, len(s.regions))
     away = on & (site[ran] != site[home[source]])
     return float(columns["requests"][away].sum() / max(columns["requests"][on].sum(), 1.0))
 

@@ -125,22 +125,22 @@ def _rows(schedule: Schedule | None, ended: Ended) -> list[Row]:
     ) = zip(*outcomes, strict=True)  # fmt: skip
     regions, points = zip(*places, strict=True)
     why = [(now or first)._value_ for now, first in zip(later, reasons, strict=True)]
-    found = _Accounts.unknown(len(ended))
+    amounts = _Accounts.unknown(len(ended))
     if schedule is not None:
         hours = _hours(schedule, utc_s)
         homes = list(map(schedule.usual.get, zip(metros, classes, strict=True)))
         tokens = [np.array(each, dtype=float) for each in (tokens_in, tokens_out)]
-        found = _accounts(schedule, hours, (places, homes), tokens, (meters, metered_j))
-        found = found._replace(vintages=_vintages(hours, utc_s))
+        amounts = _accounts(schedule, hours, (places, homes), tokens, (meters, metered_j))
+        amounts = amounts._replace(vintages=_vintages(hours, utc_s))
     columns = (
         ids, tenants, contracts, windows, _whole_us(utc_s), _whole_us(ended_s),
         metros, classes, [each._value_ for each in asked],
         degraded, why, [end._value_ for end in ends],
         statuses, attempts, models_asked, models_served,
         regions, points, epochs, tokens_in, tokens_out, methods,
-        *found.own, *found.usual[1:], found.vintages,
+        *amounts.own, *amounts.usual[1:], amounts.vintages,
         [None if each is None else round(each * US_PER_S) for each in first_s],
-        found.energy, found.usual_regions, *[[None] * len(ended)] * len(_OF_CORRECTIONS),
+        amounts.energy, amounts.usual_regions, *[[None] * len(ended)] * len(_OF_CORRECTIONS),
     )  # fmt: skip
     return list(map(_row, zip(*columns, strict=True)))
 
@@ -236,18 +236,18 @@ def _metered(
     profile_j: Any, meters: Sequence[str], metered_j: Sequence[float | None]
 ) -> tuple[Any, list[str | None]]:
     """IT energy, J, by meters where they say something that can be, and how each was found."""
-    found: list[str | None] = [PROFILE] * len(meters)
+    methods: list[str | None] = [PROFILE] * len(meters)
     if not any(meters):
-        return profile_j, found
+        return profile_j, methods
     server_j = profile_j.copy()
     for n, (meter, joules) in enumerate(zip(meters, metered_j, strict=True)):
-        found[n] = meter or PROFILE
+        methods[n] = meter or PROFILE
         if joules is not None:
             if is_odd(joules, float(profile_j[n])):
-                found[n] = ODD
+                methods[n] = ODD
             else:
                 server_j[n] = joules
-    return server_j, found
+    return server_j, methods
 
 
 def _rounded(amounts: Any) -> list[int | None]:

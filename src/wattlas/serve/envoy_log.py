@@ -159,14 +159,14 @@ class EnvoyLog:
         ):
             return False
         place = decision.place
-        found = names.get(place)
-        if found is None:
-            found = names[place] = f"{place.region}/{place.point}", plane.model_of(place.point)
-        if get("cluster") != found[0]:
+        known = names.get(place)
+        if known is None:
+            known = names[place] = f"{place.region}/{place.point}", plane.model_of(place.point)
+        if get("cluster") != known[0]:
             return False
         per_token = STREAMED_BYTES_PER_TOKEN if _streamed(said) else BYTES_PER_TOKEN
         outcome = _outcome((
-            WHOLE, place, decision.degraded, now, 200, "", found[1],
+            WHOLE, place, decision.degraded, now, 200, "", known[1],
             round(bytes_in / BYTES_PER_TOKEN), round(bytes_out / per_token), METHOD, attempts or 1,
             None, None,
         ))  # fmt: skip

@@ -21,13 +21,13 @@ PIECE = 100_000
 def expand(instance: Instance, flows: SourceFlows) -> tuple[Flows, np.ndarray]:
     """Share each flow of a merged source among its metros, in proportion to their demand; and which
     flow of the sources each is of."""
-    parts, of = [], []
+    parts, sources = [], []
     for low in range(0, max(len(flows.hour), 1), PIECE):
         part, flow = _expand(instance, flows.where(slice(low, low + PIECE)))
         parts.append(part)
-        of.append(low + flow)
+        sources.append(low + flow)
     columns = zip(*(_columns(part) for part in parts), strict=True)
-    return Flows(*(np.concatenate(column) for column in columns)), np.concatenate(of)
+    return Flows(*(np.concatenate(column) for column in columns)), np.concatenate(sources)
 
 
 def _expand(instance: Instance, flows: SourceFlows) -> tuple[Flows, np.ndarray]:

@@ -131,7 +131,7 @@ class _Spread:
     def _kept(self, chat: np.ndarray, copy: np.ndarray, source: np.ndarray) -> np.ndarray:
         """The sources, where a chat stays at the metro and in the class of its first request."""
         pairs = zip(chat.tolist(), copy.tolist(), strict=True)
-        keep = [self.chats.setdefault(one, new) for one, new in zip(pairs, source, strict=True)]
+        keep = [self.chats.setdefault(pair, new) for pair, new in zip(pairs, source, strict=True)]
         return np.array(keep, dtype=np.int64)
 
     def _by_group(self, keys: list[np.ndarray], draw: np.ndarray) -> np.ndarray:

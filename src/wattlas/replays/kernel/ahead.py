@@ -76,18 +76,18 @@ def _next_answer(pools: Pools, fleet: FleetState, replica: int) -> float:
     decoding += state[S.PROMPTS]
 
     # The second: all who waited have read their prompts in a single step.
-    tokens, asked = 0, 0.0
+    tokens, needed = 0, 0.0
     slot = fleet.head[replica]
     for _ in range(waiting):
         job = fleet.job[slot]
         tokens += job[S.IN] + job[S.DONE]
-        asked += job[S.IN] + speed[S.RESERVE] * job[S.OUT]
+        needed += job[S.IN] + speed[S.RESERVE] * job[S.OUT]
         first = min(first, step + job[S.OUT] - job[S.DONE])
         slot = job[S.LINK]
     steps = first - state[S.STEP]
     most = state[S.HELD] + tokens + steps * (state[S.RUNNING] + waiting)
     kv = size[S.KV]
-    if most > kv or clock[S.COMMITTED] + asked > kv or tokens > size[S.STEP_TOKENS] - decoding:
+    if most > kv or clock[S.COMMITTED] + needed > kv or tokens > size[S.STEP_TOKENS] - decoding:
         return float(end)
     if waiting > 0:
         end += speed[S.A] + speed[S.B] * (decoding + tokens) + speed[S.C] * context

@@ -67,14 +67,14 @@ class TokenMeter:
     def told(self, said: Any) -> None:
         """Take what a body or an event says of energy; of several the last."""
         if self._energy is not None:
-            found = self._energy.of_body(said)
-            self._reading = self._reading if found is None else found
+            reading = self._energy.of_body(said)
+            self._reading = self._reading if reading is None else reading
 
     def commented(self, event: bytes) -> None:
         """Take what a comment in a stream says of energy."""
         if self._energy is not None:
-            found = self._energy.of_comments(event)
-            self._reading = self._reading if found is None else found
+            reading = self._energy.of_comments(event)
+            self._reading = self._reading if reading is None else reading
 
     def energy(self, end: End) -> tuple[str, float | None]:
         """How energy was metered, and how much, J; nothing of what failed."""

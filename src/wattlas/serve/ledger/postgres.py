@@ -202,10 +202,10 @@ class PostgresStore:
         async def asked() -> bytes:
             async with self._lock:
                 db = await self._connection()
-                found = await db.fetchval(
+                record = await db.fetchval(
                     "SELECT head FROM requests WHERE tenant = $1 AND number = $2", tenant, number
                 )
-                return START if found is None else bytes(found)
+                return START if record is None else bytes(record)
 
         return self._do(asked())
 

@@ -163,14 +163,14 @@ class SqliteStore:
     def head(self, tenant: str, number: int) -> bytes:
         """The head after a row, by a connection of its own."""
         with closing(sqlite3.connect(self.path)) as db:
-            found = db.execute(
+            record = db.execute(
                 "SELECT first, heads FROM segments WHERE tenant = ? AND first <= ? "
                 "ORDER BY first DESC LIMIT 1",
                 (tenant, number),
             ).fetchone()
-        if found is None:
+        if record is None:
             return START
-        first, heads = found
+        first, heads = record
         at = HEAD_BYTES * (number - first)
         return bytes(heads[at : at + HEAD_BYTES])
 
