@@ -35,7 +35,14 @@ def test_a_slow_reader_gets_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where it takes longer than the thread waits at once, nothing is lost or comes twice."""
     monkeypatch.setattr(module, "_POLL_S", 0.002)
     got = []
-    for item in ahead(iter(range(8))):
-        time.sleep(0.02)
-        got.append(item)
+
+    def read() -> None:
+        for item in ahead(iter(range(8))):
+            time.sleep(0.02)
+            got.append(item)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    reader.join(10.0)
+    assert not reader.is_alive()
     assert got == list(range(8))

@@ -261,6 +261,9 @@ BAD = {
     "a price in another unit": lambda plan: json.dumps(plan).replace("50.0", "50000.0"),
     "an hour twice": lambda plan: json.dumps({**plan, "hours": plan["hours"] * 2}),
     "HTML": lambda plan: "<!doctype html><title>503</title>",
+    "an unknown region where requests are degraded": lambda plan: json.dumps(plan).replace(
+        '"degraded": [{"region": "oslo"', '"degraded": [{"region": "mars"'
+    ),
     "an unknown key": lambda plan: json.dumps({**plan, "more": 1}),
     "a PUE below 1": lambda plan: json.dumps(plan).replace("1.1", "0.9"),
 }
