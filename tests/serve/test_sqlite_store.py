@@ -137,6 +137,8 @@ def test_a_tenant_can_prove_each_month(path: Path) -> None:
     store = SqliteStore(path)
     for n, moment in enumerate(moments):
         store.record(Batch([row._replace(admitted_us=moment) for row in rows(f"x-{n + 1}")]))
+    within = store.rows(ACCOUNT.tenant, october + 1, november).rows
+    assert [row.id for row in within] == ["x-2", "x-4", "x-6"]
     for month, most in (("2026-10", 6), ("2026-11", 3)):
         text = statement_rows(store, ACCOUNT.tenant, month)
         told, *lines = text.splitlines()
