@@ -168,12 +168,12 @@ def test_infeasible_hours_are_those_of_the_independent_program(s: Scenario) -> N
     assert mine == theirs
 
 
-@pytest.mark.parametrize("name", ["allowed", "energy_kwh", "gpu_h", "unserved_usd"])
-def test_what_differs_in_anything_that_counts_is_of_another_kind(name: str) -> None:
+def test_what_differs_in_anything_that_counts_is_of_another_kind() -> None:
     """Two sources are of one kind until one of them has another place, energy, time or price."""
     prices = [f"classes.{klass}.unserved_usd_per_request=0.01" for klass in "AD"]
     twice = unmerged(wattlas.example("tiny", set=prices)).rows_of(np.array([0, 0]))
     assert kinds(twice, ())[1].tolist() == [0, 0]
-    other = getattr(twice, name).copy()
-    other[1] = ~other[1] if other.dtype == bool else 1.5 * other[1]
-    assert kinds(replace(twice, **{name: other}), ())[1].tolist() == [0, 1]
+    for name in ("allowed", "energy_kwh", "gpu_h", "unserved_usd"):
+        other = getattr(twice, name).copy()
+        other[1] = ~other[1] if other.dtype == bool else 1.5 * other[1]
+        assert kinds(replace(twice, **{name: other}), ())[1].tolist() == [0, 1], name
