@@ -34,7 +34,7 @@ def test_items_errors_and_threads() -> None:
 def test_a_slow_reader_gets_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where it takes longer than the thread waits at once, nothing is lost or comes twice."""
     monkeypatch.setattr(module, "_POLL_S", 0.002)
-    got = []
+    got: list[int] = []
 
     def read() -> None:
         for item in ahead(iter(range(8))):
