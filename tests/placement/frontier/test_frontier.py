@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -246,7 +247,9 @@ def test_a_curve_of_carbon_starts_where_the_least_goes_unserved(capacity: str) -
     share = last.totals.unserved_requests / requests
     assert curve.before_unserved_share[-1] == pytest.approx(share)
     here = replace(curve, users_x=float(curve.x[1]))
-    table = dict(tabled(SimpleNamespace(frontiers=(here,))))  # type: ignore[arg-type]
+    findings: Any = SimpleNamespace(frontiers=(here,))
+    table = tabled(findings)
+    assert table is not None
     marked = [x for x, mine in zip(table["x"], table["is_users_budget"], strict=True) if mine]
     assert marked == [here.users_x]
 
