@@ -13,7 +13,8 @@ import pytest
 
 import wattlas
 from wattlas.cli import run
-from wattlas.data.company import ACCELERATORS, cloud_regions, company
+from wattlas.data.clouds import cloud_regions
+from wattlas.data.company import ACCELERATORS, company
 
 Captured = pytest.CaptureFixture[str]
 BEGIN, END = "## Your own company", "\n## "
