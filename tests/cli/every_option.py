@@ -406,7 +406,7 @@ ROWS: dict[str, dict[str, Row]] = {
     "forecast": {
         "--forecast": refused("--forecast wat", "there is no `wat`"),
         "--begin": Row("--begin 2023-06-01T12:00", holds("begin_utc", "2023-06-01T12:00:00Z")),
-        "--past": refused("--past nowhere", "nowhere", code=3),
+        "--past": refused("--past tiny", "has 0 hours of past", code=3),
         "--weather": refused("--weather none.csv", "none.csv", code=3),
         "--published": refused("--published DE=tariff", "is no grid zone", code=3),
     },

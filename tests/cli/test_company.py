@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 
 import wattlas
 from wattlas.cli import run
+from wattlas.data.clouds import cloud_regions
+from wattlas.data.company import ACCELERATORS, company
 
 Captured = pytest.CaptureFixture[str]
 BEGIN, END = "## Your own company", "\n## "
@@ -50,6 +53,15 @@ def test_regions_of_any_cloud_are_filled_in(tmp_path: Path, capsys: Captured) ->
     onward = scenario.network.rtt_node_region_ms
     assert np.diagonal(onward)[1] == 0
     assert scenario.network.modelled_node_region.tolist() == [[False, True], [True, False]]
+
+
+@pytest.mark.parametrize("count", [1, 7])
+def test_accelerators_are_enough_over_any_number_of_regions(count: int) -> None:
+    """What each has comes to no fewer than one region alone, and to less than one each more."""
+    text = company("co", [*cloud_regions()][:count])["regions.csv"]
+    rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
+    total = sum(int(row["reserved_gpu"]) for row in rows)
+    assert ACCELERATORS <= total < ACCELERATORS + count
 
 
 def test_what_init_cannot_do_it_says(tmp_path: Path, capsys: Captured) -> None:

@@ -151,3 +151,13 @@ def test_the_regions_of_a_cloud_are_lost_together() -> None:
     nodes = tuple(replace(n, region=named.get(n.region, "")) for n in tiny.nodes)
     clouds = replace(tiny, regions=regions, nodes=nodes)
     assert lost_sets(clouds, ["cloud"]) == [["aws:a", "aws:c"], ["gcp:b"]]
+
+
+def test_budgets_are_scaled_without_end(capsys: pytest.CaptureFixture[str]) -> None:
+    """Milliseconds end at a usual most, factors of a budget at none but `--most`."""
+    late = ("--set", "classes.A={latency_budget_ms: 0.1, when_none: nearest}", "--reach", "scale")
+    code, text, _ = said(capsys, "tiny", *late, "--json")
+    assert code == 0
+    factors = json.loads(text)["reach"]["fleets"]["reach"]
+    assert len(factors) > 1
+    assert min(factors) > 1000.0

@@ -145,3 +145,15 @@ def test_the_lines_that_it_prints_are_a_scenario(
         run(["demand", str(tmp_path / "log.csv"), *words, "--into", str(tmp_path), "--json"]) == 0
     )
     assert json.loads(capsys.readouterr().out)["days"] == ["2024-03-09", "2024-03-10"]
+
+
+def test_every_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    """In one error, beside the one that is not there."""
+    paths = [tmp_path / f"{n}.parquet" for n in range(3)]
+    for path in paths[:2]:
+        path.write_bytes(b"no table")
+    with pytest.raises(InputError) as refused:
+        read_log([paths[2], *paths[:2]], COLUMNS, ZONES)
+    assert [problem.file for problem in refused.value.problems] == [
+        str(path) for path in (paths[2], *paths[:2])
+    ]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.examples import examples
-from wattlas.data.demand import local_clock, population_demand
+from wattlas.data.demand import local_clock, population_demand, step_share
 from wattlas.data.schema_models import PopulationDemand
 
 ZONES = st.sampled_from(
@@ -111,3 +111,15 @@ def test_each_metro_has_its_own_people_and_their_own_habits() -> None:
         ["UTC", "Asia/Tokyo", "UTC"], ["A"],
     )  # fmt: skip
     assert made.sum(axis=(1, 2)) == pytest.approx([2e6, 1e7, 1.5e6])
+
+
+@pytest.mark.parametrize("step_h", [0.5, 1.0, 2.0, 3.0])
+def test_a_step_takes_the_mean_of_its_hours(step_h: float) -> None:
+    """Of whole hours, of parts of one, and over midnight."""
+    weights = np.arange(1.0, 25.0)
+    weights /= weights.sum()
+    begins = np.arange(0.0, 24.0, 0.5)
+    halves = np.repeat(weights, 2)
+    wanted = [np.take(halves, np.arange(n, n + 2 * step_h).astype(int), mode="wrap").mean()
+              for n in range(48)]  # fmt: skip
+    np.testing.assert_allclose(step_share(begins, weights, step_h), wanted)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given
 
+import wattlas
 from tests.examples import examples
 from tests.strategies import one_of, scenarios, tiered
 from wattlas.errors import InputError
@@ -16,7 +17,7 @@ from wattlas.model.contract import ShareCap, Tier
 from wattlas.model.geography import Metro, Region, ServiceNode
 from wattlas.model.network import Network
 from wattlas.model.objective import Objective, Window
-from wattlas.model.offer import full_service, offer
+from wattlas.model.offer import full_service, offer, withdrawn
 from wattlas.model.plan import Plan
 from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours, Signals
@@ -255,3 +256,15 @@ def test_a_clash_leaves_out_windows_in_which_nobody_asks(tiny: Scenario) -> None
     assert "the least attainable is 0.06 t" in found.conflict
     assert "chat~green over 2023-01-02T00:00:00Z" in found.conflict
     assert "chat~green over 2023-01-01" not in found.conflict
+
+
+def test_a_contract_on_a_contract_is_of_the_first_class() -> None:
+    """What adopts a second contract is of the class that all began from, and goes back to it."""
+    plain = wattlas.example("tiny")
+    once = offer(plain, [Tier("green", 0.3, 0.4, classes=("A",))])
+    twice = offer(once, [Tier("blue", 0.2, 0.5, classes=("A~green",))])
+    assert {k.id: k.base for k in twice.classes} == {
+        "A": "", "D": "", "A~green": "A", "A~green~blue": "A",
+    }  # fmt: skip
+    assert twice.demand_per_h[:, -1] == pytest.approx(0.2 * plain.demand_per_h[:, 0])
+    assert withdrawn(twice).demand_per_h == pytest.approx(plain.demand_per_h)

@@ -148,7 +148,10 @@ def test_more_demand_than_expected_is_made_up_for(tiny: Scenario) -> None:
 
 def test_where_even_the_cleanest_is_too_much_it_is_the_cleanest(tiny: Scenario) -> None:
     """After steps with more demand than a tight budget has room for, all runs where least is
-    emitted, and nothing runs less than not at all."""
+    emitted, and nothing runs less than not at all; the cleanest region has no room for all."""
+    gpu = tiny.reserved_gpu.copy()
+    gpu[int(tiny.average_g_per_kwh.mean(axis=1).argmin())] = 3.0
+    tiny = replace(tiny, reserved_gpu=gpu)
     least, _ = extremes(tiny)
     noise = np.where(np.arange(tiny.hours.count) < 6, 1.3, 1.0)
     steps = walk(tiny, f"gar:budget_kg={least * (1 + 1e-6)!r},slack=0,rate=1e-6", noise)

@@ -25,6 +25,7 @@ from wattlas.policy.loop import Loop
 from wattlas.policy.registry import entries, parsed, policy_of, split
 from wattlas.policy.rolling import rolling
 from wattlas.policy.rules.fallback import Nearest
+from wattlas.policy.rules.ruled import latency
 from wattlas.replays.arrivals.stream import AtRates
 from wattlas.replays.run import replay
 
@@ -268,6 +269,8 @@ def test_least_latency_leaves_nothing_unserved_that_fits() -> None:
                                         "classes.D.unserved_usd_per_request=0.001"])  # fmt: skip
     for routing in driven(tiny, policy_of(tiny, "weighted:latency=1")):
         assert (routing.region < len(tiny.regions)).all()
+    ms = latency(build_instance(tiny))
+    assert (ms.per_unserved == ms.per_request.max()).all()
 
 
 def test_a_demand_that_nobody_expected_is_served_in_full() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from wattlas.errors import UsageError
+from wattlas.replays.arrivals import ahead as module
 from wattlas.replays.arrivals.ahead import ahead
 
 
@@ -27,3 +29,20 @@ def test_items_errors_and_threads() -> None:
     assert next(some) == 0
     some.close()  # type: ignore[attr-defined]
     assert "arrivals" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_slow_reader_gets_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it takes longer than the thread waits at once, nothing is lost or comes twice."""
+    monkeypatch.setattr(module, "_POLL_S", 0.002)
+    got: list[int] = []
+
+    def read() -> None:
+        for item in ahead(iter(range(8))):
+            time.sleep(0.02)
+            got.append(item)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    reader.join(10.0)
+    assert not reader.is_alive()
+    assert got == list(range(8))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -19,7 +19,10 @@ from wattlas.model.scenario import Scenario
 from wattlas.placement.problem.baseline_region import baseline_of
 from wattlas.placement.problem.feasibility import feasibility
 from wattlas.policy.cap import Counts, share_of
+from wattlas.policy.forecasts.outlook import Perfect
+from wattlas.policy.forecasts.told import Told
 from wattlas.policy.planned import nearest, optimum
+from wattlas.policy.protocol import Forecast
 from wattlas.policy.registry import policy_of
 from wattlas.policy.routing import Routing
 from wattlas.replays.arrivals.stream import AtRates
@@ -255,6 +258,19 @@ def _moved(routing: Routing, region: int) -> Routing:
     return replace(routing, region=np.full_like(routing.region, region))
 
 
+@dataclass(frozen=True)
+class Halved:
+    """An outlook that expects half of the demand that comes."""
+
+    truth: Perfect
+    name: str = "halved"
+
+    def at(self, step: int, came_per_h: np.ndarray) -> Forecast:
+        """The truth, but for the demand."""
+        ahead = self.truth.at(step, came_per_h)
+        return replace(ahead, demand_per_h=0.5 * ahead.demand_per_h)
+
+
 def test_forbidden_and_full_regions_are_refused(tiny: Scenario) -> None:
     """A routing that law closes, or that no accelerators are there for, names who and the rule."""
     europe = next(i for i, metro in enumerate(tiny.metros) if metro.jurisdiction == "EU")
@@ -271,6 +287,14 @@ def test_forbidden_and_full_regions_are_refused(tiny: Scenario) -> None:
     small = replace(tiny, reserved_gpu=tiny.reserved_gpu / 10)
     with pytest.raises(InputError, match=r"which is full: .* are needed of"):
         replay(small, Fixed(small), AtRates(small, even=True), expected=True)
+    # Who was told less than what comes did not break a rule.
+    few = thin(tiny, 0.7, 1)
+    few = replace(few, reserved_gpu=np.ones(few.reserved_gpu.shape))
+    with pytest.raises(InputError, match="is full"):
+        replay(few, Fixed(few), AtRates(few, even=True), expected=True)
+    told = Told(Fixed(few), Halved(Perfect(few)), "told")
+    outcome = replay(few, told, AtRates(few, even=True), expected=True)
+    assert outcome.served == outcome.requests > 0
 
 
 def test_what_cannot_be_replayed(tiny: Scenario) -> None:

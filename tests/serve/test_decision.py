@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.serve.live import KEYS, TOKEN, Live, configuration, schedule
 from tests.serve.toys import KEY, NOON_S, book, contracts, facts, outcome, rows_of, table
 from wattlas.serve.decision import (
     Asked,
@@ -23,8 +25,13 @@ from wattlas.serve.decision import (
     failovers,
     settle,
 )
+from wattlas.serve.decisions import Decisions
+from wattlas.serve.gateway.errors import Refusal
+from wattlas.serve.heads import Head
 from wattlas.serve.ledger.book import Book
 from wattlas.serve.ledger.journal import Recorded
+from wattlas.serve.plane import open_plane
+from wattlas.serve.run import store_of
 from wattlas.serve.table import Place, Quota
 
 FULL = {Place("oslo", "large"), Place("austin", "large")}
@@ -100,6 +107,34 @@ def test_what_has_no_place_is_not_decided() -> None:
     ledger = stocked()
     assert decide(facts("1", metro="atlantis"), table(), ledger) is None
     assert not ledger.in_flight
+
+
+def test_who_has_no_place_is_told_the_class_and_the_metro(tmp_path: Path) -> None:
+    """Alike where Envoy asks and where a question names the class."""
+    live = Live(tmp_path)
+    stated = schedule()
+    (hour,) = stated["hours"]
+    hour["sets"].append({**hour["sets"][1], "metro": "tokyo", "class": "film"})
+    stated["classes"].append({"id": "film"})
+    config = configuration(
+        {r: s.url for r, s in live.stubs.items()}, models={"f": {"class": "film"}}
+    )
+    plane = open_plane(live.write(config, stated), store_of)
+    key = b"authorization", b"Bearer " + KEYS["plain"].encode()
+    asked = [
+        (b"/authz/v1/chat/completions", [key], b'{"model": "f", "messages": []}'),
+        (b"/decide", [], b'{"tenant": "plain", "model": "f"}'),
+    ]
+    port = plane.config.document.decisions
+    assert port is not None
+    answers = Decisions(plane, port)
+    for path, headers, body in asked:
+        with pytest.raises(Refusal) as refused:
+            answers(Head(b"POST", path, [*headers, (b"x-wattlas-token", TOKEN.encode())]), body)
+        assert (refused.value.status, refused.value.code) == (503, "no_place")
+        assert str(refused.value) == "No place serves class `film` from `lagos`."
+    plane.store.close()
+    live.end()
 
 
 @given(st.lists(st.integers(0, 20), min_size=1, max_size=7).filter(any), st.integers(1, 200))

@@ -128,6 +128,10 @@ def test_corrections_are_appended(store: PostgresStore) -> None:
     """As in a file: the chain goes on, and the cap's counts are as they were."""
     given = made_rows([(n % 2, n % 3, 1000 * n, "lagos") for n in range(9)])
     store.record(Batch(given))
+    since, until = sorted({row.admitted_us for row in given})[:2]
+    within = [row for row in given if since <= row.admitted_us < until]
+    assert 0 < len(within) < len(given)
+    assert store.rows("acme", since, until).rows == within
     account = ContractWindow("acme", "g", MONTH)
     before, counts = statement_rows(store, "acme", MONTH), store.counts(account)
     signals = {("oslo", HOURS_US[0]): Revised(None, 99.0)}

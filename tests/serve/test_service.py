@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterator
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from wattlas.errors import InputError
 from wattlas.serve.decision import End, Settlement
 from wattlas.serve.ledger.journal import Row, head_after
 from wattlas.serve.run import RunningService, check_files
+from wattlas.serve.schedule import read_schedule
 
 AT_MJ = Row._fields.index("facility_mj")
 
@@ -264,6 +266,20 @@ BAD = {
     "an unknown key": lambda plan: json.dumps({**plan, "more": 1}),
     "a PUE below 1": lambda plan: json.dumps(plan).replace("1.1", "0.9"),
 }
+
+
+@pytest.mark.parametrize("name", ["full", "degraded"])
+def test_every_place_is_one_of_the_schedule(tmp_path: Path, name: str) -> None:
+    """Also where a request is degraded to, and where nobody asks whether it has a server."""
+    for key, known in (("region", "oslo"), ("point", "small" if name == "degraded" else "large")):
+        stated = schedule()
+        (place, *_) = stated["hours"][0]["sets"][0][name]
+        assert place[key] == known
+        stated["hours"][0]["sets"][0][name][0] = {**place, key: "mars"}
+        path = tmp_path / "schedule.json"
+        path.write_text(json.dumps(stated))
+        with pytest.raises(InputError, match="`mars` is no"):
+            read_schedule(path)
 
 
 @pytest.mark.parametrize("name", BAD)

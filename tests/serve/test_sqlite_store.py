@@ -134,9 +134,18 @@ def test_a_tenant_can_prove_each_month(path: Path) -> None:
     """
     october, november = (month_us(f"2026-{n}")[0] for n in (10, 11))
     moments = [october, october + 1, november, october + 2, november + 3, november - 1]
-    store = SqliteStore(path)
-    for n, moment in enumerate(moments):
-        store.record(Batch([row._replace(admitted_us=moment) for row in rows(f"x-{n + 1}")]))
+    store, whole = SqliteStore(path), SqliteStore(path.with_name("whole.sqlite"))
+    made = [
+        row._replace(admitted_us=moment)
+        for n, moment in enumerate(moments)
+        for row in rows(f"x-{n + 1}")
+    ]
+    whole.record(Batch(made))
+    for row in made:
+        store.record(Batch([row]))
+    for each in (store, whole):  # one by one, and all in one batch
+        within = each.rows(ACCOUNT.tenant, october + 1, november).rows
+        assert [row.id for row in within] == ["x-2", "x-4", "x-6"]
     for month, most in (("2026-10", 6), ("2026-11", 3)):
         text = statement_rows(store, ACCOUNT.tenant, month)
         told, *lines = text.splitlines()

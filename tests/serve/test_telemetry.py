@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import json
 import re
 import threading
 import time
@@ -15,7 +16,18 @@ import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.serve.live import ADMIN, KEYS, Asking, Live, Stub, answer, configuration
+from tests.serve.live import (
+    ADMIN,
+    KEYS,
+    Asking,
+    Live,
+    Stub,
+    answer,
+    chunk,
+    configuration,
+    events,
+    head,
+)
 from tests.serve.test_apis import MESSAGES, post, stock
 from wattlas.serve import names
 from wattlas.serve.run import check_files
@@ -204,7 +216,8 @@ def test_a_collector_is_told_what_the_rows_say(
 def test_a_request_is_told_as_spans(
     tmp_path_factory: pytest.TempPathFactory, collector: Collector
 ) -> None:
-    """The request, its decision, and each place that was asked, within its times; one failed."""
+    """The request, its decision, and each place that was asked, within its times; one failed, and
+    one did not say how many tokens it took."""
     pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
     from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as service
 
@@ -216,6 +229,14 @@ def test_a_request_is_told_as_spans(
         else:
             await late(stub, asking, reader, writer)
 
+    async def no_usage(
+        stub: Stub, asking: Asking, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        writer.write(head(kind="text/event-stream"))
+        for event in events(asking):
+            writer.write(chunk(event) if b'"usage"' not in event else b"")
+        writer.write(chunk(b""))
+
     live = Live(tmp_path_factory.mktemp("spans"))
     endpoint = f"http://127.0.0.1:{collector.server_port}"
     live.start(telemetry={"endpoint": endpoint, "every_s": 60, "traces": True})
@@ -224,6 +245,10 @@ def test_a_request_is_told_as_spans(
         before_ns = time.time_ns()
         for _ in range(2):  # dealt by quota: one of two begins in oslo
             assert post(live, MESSAGES, service_tier="default", stream=True).status == 200
+        live.behave(no_usage)
+        more = {"model": "llama", "service_tier": "default", "stream": True}
+        text = json.dumps({**more, "messages": []}).encode()
+        assert post(live, "/v1/chat/completions", text=text).status == 200
         after_ns = time.time_ns()
         rows = live.settled()
     finally:
@@ -252,8 +277,16 @@ def test_a_request_is_told_as_spans(
         tries = [span for span in inside if span.name == names.UPSTREAM]
         faults += [told[span.span_id].get("error.type") is not None for span in tries]
         assert [event.name for event in request.events] == [names.FIRST.otel]
-        assert told[request.span_id]["gen_ai.usage.input_tokens"].int_value == rows[0].tokens_in
-    assert sorted(faults) == [False, False, True]
+        said = told[request.span_id]
+        (row,) = (row for row in rows if row.id == said[names.ATTRIBUTES["id"]].string_value)
+        tokens = [
+            said[f"gen_ai.usage.{n}_tokens"].int_value
+            for n in ("input", "output")
+            if f"gen_ai.usage.{n}_tokens" in said
+        ]
+        assert tokens == ([row.tokens_in, row.tokens_out] if row.method == "usage" else [])
+    assert [row.method == "usage" for row in rows] == [True, True, False]
+    assert sorted(faults) == [False, False, False, True]
 
 
 @pytest.mark.acceptance

@@ -261,6 +261,11 @@ def test_places_chosen_on_a_forecast_are_judged_in_truth() -> None:
     np.testing.assert_allclose(real.green_g, real.full_g / 2)
     assert real.baseline_g == pytest.approx(800 / 3)
     np.testing.assert_allclose(grams(board, "a", "remote").full_g, [200.0, 100.0, 200.0])
+    (busy,) = board.clients_in("a")
+    idle = replace(busy, baseline=1, requests=np.array([3.0, 0.0, 0.0]))
+    both = replace(board, clients=(busy, idle))
+    mean = (800 * busy.requests[0] + 3 * 200) / (3 * busy.requests[0] + 3)
+    assert grams(both, "a").baseline_g == pytest.approx(mean)
     same, _ = foreseen(board, "a", "remote", truth.copy())
     np.testing.assert_allclose(same.full_g, grams(board, "a", "remote").full_g)
 

@@ -8,21 +8,25 @@ import numpy as np
 import pytest
 
 import wattlas
+from tests.tiers.markets import service
 from wattlas.errors import InputError
 from wattlas.model.contract import Tier
 from wattlas.model.frames import frame
 from wattlas.model.offer import offer, withdrawn
 from wattlas.model.scenario import Scenario
+from wattlas.model.service import Service
 from wattlas.model.table import rows_of
 from wattlas.model.users import Prior, Segment, Terms, Users
 from wattlas.placement.api import plan
 from wattlas.report.columns import COLUMNS
 from wattlas.report.results import write_results
 from wattlas.studies import design_listings as listings
+from wattlas.studies.figures.tier_menu import menu
+from wattlas.studies.offer_card import trigger_words
 from wattlas.studies.offers import TierDesign, design_tiers, price_of
 from wattlas.studies.tier_tables import split_table, tier_tables
 from wattlas.tiers.market import Contract
-from wattlas.tiers.offer import judge
+from wattlas.tiers.offer import Offer, judge
 
 USERS = Users(
     Prior(consciousness_mean=0.15),
@@ -363,3 +367,35 @@ def test_the_offer_is_that_of_the_objective(tiny: Scenario) -> None:
     assert carbon.chosen == carbon.cleanest
     assert carbon.chosen.carbon_saved_kg > profit.chosen.carbon_saved_kg
     assert carbon.chosen.profit_gain_usd < profit.chosen.profit_gain_usd
+
+
+def test_when_requests_are_degraded_is_told_from_the_least_month_to_the_most() -> None:
+    """Whatever the order of months; of each, the least of the steps in which some are degraded."""
+    grams = np.array([100.0, 10.0, 900.0, 10.0, 300.0, 10.0])
+    world = service(fallbacks=1)
+    served = replace(
+        world, window=np.repeat([0, 1, 2], 2), requests=np.ones(6), full_carbon_g=grams,
+        carbon_g=0.5 * grams[None],
+    )  # fmt: skip
+
+    def told(share: float, part: Service) -> str:
+        offer = Offer(
+            "o0", 0.1, share, 1.0, min(share, 0.99), 1.0, 1.0, 0.0, Contract(0, 0.1, share)
+        )
+        return trigger_words(part, offer)
+
+    assert told(0.2, served) == "above 100 to 900, by month, g a request in full service"
+    assert told(0.2, replace(served, full_kwh=np.full(6, 2.0))).startswith("above 50 to 450, by")
+    assert told(0.8, served) == "above 10 g a request in full service"
+    assert told(0.0, served) == "never"
+
+
+def test_the_menu_marks_the_point_that_full_service_uses_most(found: TierDesign) -> None:
+    """Where a plan uses several, the first of them alone."""
+    design = found.designs[0]
+    names = [o.id for o in found.plan.scenario.points if o.id != design.service.full_points[0]][:1]
+    names = [design.service.full_points[0], *names]
+    for full in (names, names[::-1]):
+        several = replace(design, service=replace(design.service, full_points=tuple(full)))
+        rows = list(menu(found.plan.scenario, several, found))
+        assert [row["point"] for row in rows if row["role"] == "full"] == full[:1]

@@ -14,6 +14,7 @@ from wattlas.model.objective import Minimise, Objective, Window
 from wattlas.model.scenario import Scenario
 from wattlas.placement.fleet.certificate import certify_fleet
 from wattlas.placement.fleet.fleet import fleet
+from wattlas.placement.fleet.terms import rent_usd
 
 CHEAPEST, CLEANEST = Objective(), Objective(Minimise.CARBON)
 
@@ -51,6 +52,9 @@ def test_a_fleet_under_a_carbon_cap_is_the_optimum_of_one_program(seed: int, que
     assert found.optimal.carbon_kg / 1000 <= cap * (1 + 1e-9)
     assert found.limit is not None
     assert found.limit.price > 0
+    # No part of the price of carbon is left in the rent.
+    rent = float(rent_usd(under(s)) @ found.optimal.gpu)
+    assert found.optimal.rent_usd == pytest.approx(rent, rel=1e-6)
     # Between two fleets the prices of one prove a little less of their mix.
     proof = certify_fleet(found)
     assert proof.bound <= expected.cost_usd * (1 + 1e-9)

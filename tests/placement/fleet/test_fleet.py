@@ -168,6 +168,12 @@ def test_reach_never_costs_more() -> None:
         assert usd >= later * (1 - 1e-9)
 
 
+def test_reach_begins_at_nothing_where_a_region_is_nearer_than_the_baseline() -> None:
+    """What is nearer is open from the start, as if it were as far."""
+    s = wattlas.example("tiny", set=["baseline={classes: {D: {berlin: austin}}}"])
+    assert [fleet.x for fleet in reach(s, samples=2).fleets] == [0.0, 159.0]
+
+
 @pytest.mark.parametrize("variant", ["added_ms", "scale"])
 def test_what_is_known_of_the_fleet_changes_no_reach(variant: str) -> None:
     """Reaches that begin with the scenario's own fleet cost what they cost by themselves, also

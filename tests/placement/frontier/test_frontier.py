@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +25,7 @@ from wattlas.placement.api import plan
 from wattlas.placement.frontier.frontier import frontier, solve_at
 from wattlas.placement.frontier.question import FrontierQuestion, baseline_ms, breakpoints
 from wattlas.placement.problem.feasibility import feasibility
+from wattlas.studies.figures.frontier import frontier as tabled
 
 REL = 1e-8
 VARIANTS = ("scale", "added_ms", "class:class-0")
@@ -243,6 +246,12 @@ def test_a_curve_of_carbon_starts_where_the_least_goes_unserved(capacity: str) -
     requests = last.totals.requests + last.totals.unserved_requests
     share = last.totals.unserved_requests / requests
     assert curve.before_unserved_share[-1] == pytest.approx(share)
+    here = replace(curve, users_x=float(curve.x[1]))
+    findings: Any = SimpleNamespace(frontiers=(here,))
+    table = tabled(findings)
+    assert table is not None
+    marked = [x for x, mine in zip(table["x"], table["is_users_budget"], strict=True) if mine]
+    assert marked == [here.users_x]
 
 
 def test_a_curve_of_cost_holds_the_price_of_what_goes_unserved() -> None:

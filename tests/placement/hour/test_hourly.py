@@ -17,8 +17,9 @@ from wattlas.model.objective import Minimise, Solver
 from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan
 from wattlas.placement.hour.dispatch import solve_hours
+from wattlas.placement.hour.merge_sources import kinds
 from wattlas.placement.hour.protocol import Solution
-from wattlas.placement.problem.instance import Instance, build_instance
+from wattlas.placement.problem.instance import Instance, build_instance, unmerged
 from wattlas.placement.problem.unit_values import Measure, carbon_to_minimise, cost
 
 REL = 1e-8
@@ -165,3 +166,14 @@ def test_infeasible_hours_are_those_of_the_independent_program(s: Scenario) -> N
         if oracle_plan(s.at_hours([t]), with_frictions=False).status == "infeasible"
     }
     assert mine == theirs
+
+
+def test_what_differs_in_anything_that_counts_is_of_another_kind() -> None:
+    """Two sources are of one kind until one of them has another place, energy, time or price."""
+    prices = [f"classes.{klass}.unserved_usd_per_request=0.01" for klass in "AD"]
+    twice = unmerged(wattlas.example("tiny", set=prices)).rows_of(np.array([0, 0]))
+    assert kinds(twice, ())[1].tolist() == [0, 0]
+    for name in ("allowed", "energy_kwh", "gpu_h", "unserved_usd"):
+        other = getattr(twice, name).copy()
+        other[1] = ~other[1] if other.dtype == bool else 1.5 * other[1]
+        assert kinds(replace(twice, **{name: other}), ())[1].tolist() == [0, 1], name

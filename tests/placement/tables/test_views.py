@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -9,7 +11,7 @@ from hypothesis import assume, given
 import wattlas
 from tests.examples import examples
 from tests.strategies import scenarios
-from wattlas.model.plan import Plan
+from wattlas.model.plan import UNSERVED, Plan
 from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan
 from wattlas.placement.compare.baselines import baseline
@@ -76,6 +78,25 @@ def test_candidates(tiny: tuple[Plan, Plan]) -> None:
         if one["latency_ms"] > one["budget_ms"]:
             assert "latency" in one["reason"]
     assert list(by.values()) == pytest.approx([1.0] * len(by))
+
+
+def test_what_goes_unserved_is_chosen_nowhere() -> None:
+    """The shares of a metro and class come to what is served of its demand, each region's apart."""
+    prices = [f"classes.{klass}.unserved_usd_per_request=0.0007" for klass in "AD"]
+    s = wattlas.example("tiny", set=prices)
+    found = plan(replace(s, reserved_gpu=s.reserved_gpu * 0.25))
+    assert found.flows is not None
+    table = views.candidates(build_instance(found.scenario), found)
+    got = dict(zip(zip(table["metro"], table["class"], table["region"], strict=True),
+                   table["chosen_share"], strict=True))  # fmt: skip
+    wanted, demand = dict.fromkeys(got, 0.0), found.scenario.demand_per_h.sum(axis=2)
+    for f in range(len(found.flows.hour)):
+        i, k, r = (int(getattr(found.flows, n)[f]) for n in ("metro", "klass", "region"))
+        if r != UNSERVED:
+            at = s.metros[i].id, s.classes[k].id, s.regions[r].id
+            wanted[at] += float(found.flows.requests_per_h[f] / demand[i, k])
+    assert got == pytest.approx(wanted)
+    assert 0.0 < found.totals.unserved_requests < found.totals.requests
 
 
 def test_a_full_region_is_said_to_bind(tiny: tuple[Plan, Plan]) -> None:

@@ -27,6 +27,7 @@ from wattlas.model.signals import Hours
 from wattlas.model.waiting import shared_first_in, waited_steps
 from wattlas.placement.compare.baselines import baseline_policy
 from wattlas.placement.constraints.registry import linkings
+from wattlas.placement.constraints.waiting import by_patience
 from wattlas.placement.explain.certificate import certify
 from wattlas.placement.frontier.patience import over_patience
 from wattlas.placement.problem.arrivals import left_by_waiting
@@ -420,6 +421,15 @@ def test_patience_is_traced_and_swept() -> None:
     assert [placed.objective for placed in swept.plans] == cost_usd
     table = patience_table(waits_h, plans)
     assert table["saving_usd"][3] == pytest.approx(cost_usd[0] - cost_usd[3])
+
+
+def test_a_class_that_waits_does_so_under_contract_too() -> None:
+    """Of a class that is named alone, what adopted a contract waits as long; others do not."""
+    s = wattlas.example("tiny", set=["tiers.green={share_max: 0.3, adoption: 0.5}"])
+    ((_, patient),) = by_patience(s, "A", [2.0])
+    assert {k.id: k.may_wait_h for k in patient.classes} == {
+        "A": 2.0, "D": 0.0, "A~green": 2.0, "D~green": 0.0,
+    }  # fmt: skip
 
 
 def test_somebody_must_be_patient() -> None:
