@@ -71,16 +71,23 @@ def price_regions(p: Program, tariff: F8, vec: F8, w: Scratch, slack: float) -> 
     tied = False
     for k in range(width, vec.shape[1]):
         tied = tied or has_moved(vec, k, slack)
+    if tied:
+        for k in range(width, vec.shape[1]):
+            vec[PRICED, k] = vec[DUAL, k]
+        for o in range(rate.shape[0]):
+            price_rows(rate[o], vec, width, w.by_rows[o])
     for r in range(width):
         if tied or has_moved(vec, r, slack):
             vec[PRICED, r] = vec[DUAL, r]
             for s in range(across.shape[1]):
                 by_region[r, s] = BIG
             for o in range(rate.shape[0]):
-                price_column(across[o * width + r], rate[o], tariff, vec, o, r, by_region[r])
-    if tied:
-        for k in range(width, vec.shape[1]):
-            vec[PRICED, k] = vec[DUAL, k]
+                power, paid = tariff[0, r], tariff[1 + o, r] - vec[DUAL, r]
+                column, least = across[o * width + r], by_region[r]
+                if vec.shape[1] == width:
+                    price_column(column, rate[o], power, paid, least)
+                else:
+                    price_tied_column(column, rate[o], w.by_rows[o], power, paid, least)
 
 
 @kernel
@@ -90,18 +97,33 @@ def has_moved(vec: F8, k: int, slack: float) -> bool:
 
 
 @kernel
-def price_column(across: F8, rate: F8, tariff: F8, vec: F8, o: int, r: int, least: F8) -> None:
-    """least[s] = min(least[s], reduced cost of column (o, r)), for all sources."""
-    width, power, paid = tariff.shape[1], tariff[0, r], tariff[1 + o, r] - vec[DUAL, r]
-    if vec.shape[1] == width:
-        for s in range(least.shape[0]):
-            v = across[s] + rate[ENERGY, s] * power + rate[GPU, s] * paid
-            least[s] = smaller(least[s], v)
-        return
+def price_rows(rate: F8, vec: F8, width: int, by_rows: F8) -> None:
+    """by_rows[s]: what the rows that tie regions take off a column's cost at one point; the same
+    in every region."""
+    for s in range(by_rows.shape[0]):
+        by_rows[s] = 0.0
+    for j in range(rate.shape[0] - ROWS):
+        dual = vec[DUAL, width + j]
+        if dual != 0.0:
+            for s in range(by_rows.shape[0]):
+                by_rows[s] += rate[ROWS + j, s] * dual
+
+
+@kernel
+def price_column(across: F8, rate: F8, power: float, paid: float, least: F8) -> None:
+    """least[s] = min(least[s], reduced cost of a column), for all sources."""
     for s in range(least.shape[0]):
         v = across[s] + rate[ENERGY, s] * power + rate[GPU, s] * paid
-        for j in range(rate.shape[0] - ROWS):
-            v -= rate[ROWS + j, s] * vec[DUAL, width + j]
+        least[s] = smaller(least[s], v)
+
+
+@kernel
+def price_tied_column(
+    across: F8, rate: F8, by_rows: F8, power: float, paid: float, least: F8
+) -> None:
+    """As `price_column`, where rows tie regions."""
+    for s in range(least.shape[0]):
+        v = across[s] + rate[ENERGY, s] * power + rate[GPU, s] * paid - by_rows[s]
         least[s] = smaller(least[s], v)
 
 
