@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from wattlas.placement.engine.basis import cost_of, row_price
 from wattlas.placement.engine.jit import kernel
-from wattlas.placement.engine.pricing import ROUNDING, least_of_sources, price_regions
+from wattlas.placement.engine.pricing import ROUNDING, price_sources
 from wattlas.placement.engine.state import (
     BIG,
     CANDIDATES,
@@ -32,7 +32,12 @@ than what counts as a gain, and the proof of an optimum takes none."""
 @kernel
 def least_column(p: Program, tariff: F8, vec: F8, w: Scratch, s: int) -> tuple[int, int]:
     """The column (point, region) of a source that `least` is the reduced cost of."""
-    width = tariff.shape[1]
+    width, n = tariff.shape[1], p.kind[s]
+    if vec.shape[1] > width:
+        for c in range(p.points[s] * width):
+            if p.fixed[s, c] + w.table[n, c] <= w.least[s]:
+                return c // width, c % width
+        return -1, -1
     for r in range(width):
         if w.by_region[r, s] <= w.least[s]:
             best, at = BIG, -1
@@ -66,8 +71,7 @@ def find_candidates(
     below `least_row_gain`.
     """
     demand, vec, tariff, gain = h.demand, b.vec, h.tariff, w.gain
-    price_regions(p, tariff, vec, w, _MOVED)
-    least_of_sources(p, w)
+    price_sources(p, tariff, vec, w, _MOVED)
     set_gains(p.unit, b, tariff.shape[1], penalty, w.least, gain)
     n, top = 0, 0.0
     for s in range(demand.shape[0]):

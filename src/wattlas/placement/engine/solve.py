@@ -63,7 +63,6 @@ class Bench:
             candidate_cost=np.zeros(sources + p),
             score=np.zeros(sources + p),
             by_region=np.zeros((scaled.width, sources)),
-            by_rows=np.zeros((scaled.unit.shape[1], sources)),
             least=np.zeros(sources),
             gain=np.zeros(sources),
             reduced=np.zeros(scaled.width),

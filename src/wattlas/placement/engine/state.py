@@ -107,7 +107,6 @@ class Scratch(NamedTuple):
     candidate_cost[S + P], score[S + P]  of the candidates
     by_region[W, S]              least reduced cost of a source's columns in a region, at the duals
                                  PRICED
-    by_rows[O, S]                what coupling rows take off a column's cost, at the same duals
     least[S], gain[S]            least reduced cost of all columns of a source; how far its key's is
                                  above it
     reduced[W]                   reduced costs of one source at one point
@@ -124,7 +123,6 @@ class Scratch(NamedTuple):
     candidate_cost: F8
     score: F8
     by_region: F8
-    by_rows: F8
     least: F8
     gain: F8
     reduced: F8
