@@ -82,12 +82,18 @@ def price_sources(p: Program, tariff: F8, vec: F8, w: Scratch, slack: float) -> 
 @kernel
 def least_by_table(p: Program, table: F8, width: int, least: F8) -> None:
     """least[s], by the table of its kind."""
-    fixed, last = p.fixed, p.unit.shape[1] * width
     for s in range(least.shape[0]):
-        best, n = fixed[s, last], p.kind[s]
-        for c in range(p.points[s] * width):
-            best = smaller(best, fixed[s, c] + table[n, c])
-        least[s] = best
+        least[s] = least_of_source(p, table, width, s)
+
+
+@kernel
+def least_of_source(p: Program, table: F8, width: int, s: int) -> float:
+    """The least reduced cost of all columns of one source, by the table of its kind."""
+    fixed, n = p.fixed, p.kind[s]
+    least: float = fixed[s, p.unit.shape[1] * width]
+    for c in range(p.points[s] * width):
+        least = smaller(least, fixed[s, c] + table[n, c])
+    return least
 
 
 @kernel
