@@ -123,7 +123,7 @@ def gain_of(p: Program, b: Working, w: Scratch, width: int, penalty: float, n: i
     if s < 0:
         price: float = b.vec[DUAL, r]
         return price
-    gain = key_price(p, b, width, s) - penalty * b.key[s, NEGATIVE] - w.candidate_cost[n]
+    gain: float = key_price(p, b, width, s) - penalty * b.key[s, NEGATIVE] - w.candidate_cost[n]
     return gain + row_price(p.unit, b.vec, width, s, o, r)
 
 
