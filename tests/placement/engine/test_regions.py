@@ -8,7 +8,7 @@ import pytest
 from generate import make
 
 from wattlas.placement.engine.candidates import set_gains
-from wattlas.placement.engine.pricing import least_of_sources, price_regions
+from wattlas.placement.engine.pricing import price_sources
 from wattlas.placement.engine.scaled import scale
 from wattlas.placement.engine.solve import Bench
 from wattlas.placement.engine.state import BIG, DUAL, POINT, REGION
@@ -18,8 +18,7 @@ from wattlas.placement.engine.state import BIG, DUAL, POINT, REGION
 def priced(p, tariff, b, w):  # type: ignore[no-untyped-def]
     """(own, least) of every source, after the duals were followed."""
     out = np.zeros((b.key.shape[0], 2))
-    price_regions(p, tariff, b.vec, w, 0.0)
-    least_of_sources(p, w)
+    price_sources(p, tariff, b.vec, w, 0.0)
     set_gains(p.unit, b, tariff.shape[1], 0.0, w.least, w.gain)
     out[:, 0], out[:, 1] = w.gain + w.least, w.least
     return out

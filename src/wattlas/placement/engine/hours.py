@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from wattlas.placement.engine.basis import refactorise, set_basic
 from wattlas.placement.engine.jit import entry, kernel
-from wattlas.placement.engine.pricing import (
-    fill_table,
-    forget_prices,
-    least_of_sources,
-    price_regions,
-)
+from wattlas.placement.engine.pricing import forget_prices, price_sources
 from wattlas.placement.engine.simplex import solve_hour
 from wattlas.placement.engine.state import (
     BASICS,
@@ -141,9 +136,7 @@ def record_duals(
         vec[DUAL, k] = min(vec[DUAL, k], 0.0)
         answer.dual[at, k] = vec[DUAL, k]
         bound += vec[DUAL, k] * limit[k]
-    fill_table(p.unit, h.tariff, vec, p.rep, w.table)
-    price_regions(p, h.tariff, vec, w, 0.0)
-    least_of_sources(p, w)
+    price_sources(p, h.tariff, vec, w, 0.0)
     for s in range(demand.shape[0]):
         answer.value[at, s] = w.least[s]
         if demand[s] > 0.0:

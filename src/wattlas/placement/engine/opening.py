@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from wattlas.placement.engine.hours import load_basis, record, reset, store_basis
 from wattlas.placement.engine.jit import entry, kernel
-from wattlas.placement.engine.pricing import forget_prices
+from wattlas.placement.engine.pricing import fill_table, forget_prices
 from wattlas.placement.engine.program import Basis, HourlyProgram
 from wattlas.placement.engine.scaled import Scaled, scale
 from wattlas.placement.engine.simplex import solve_hour
@@ -171,6 +171,7 @@ def along_budgets(
             store_basis(b, keys, basics)
         # Phase 2, sum up: what the optimum comes to in every meter.
         record(p, h, b, w, answer, 0)
+        fill_table(p.unit, h.tariff, b.vec, p.rep, w.table)
         settle(
             p.unit,
             sums.rates[t],

@@ -64,50 +64,64 @@ def forget_prices(vec: F8) -> None:
 
 
 @kernel
+def price_sources(p: Program, tariff: F8, vec: F8, w: Scratch, slack: float) -> None:
+    """least[s]: the least reduced cost of all columns of a source at the duals of now, but for
+    moves within `slack` (relative).
+
+    Where rows tie regions, one of their duals moves nearly always, and with it the price of every
+    column: then all are looked at.
+    """
+    if vec.shape[1] > tariff.shape[1]:
+        fill_table(p.unit, tariff, vec, p.rep, w.table)
+        least_by_table(p, w.table, tariff.shape[1], w.least)
+    else:
+        price_regions(p, tariff, vec, w, slack)
+        least_of_regions(p, w)
+
+
+@kernel
+def least_by_table(p: Program, table: F8, width: int, least: F8) -> None:
+    """least[s], by the table of its kind."""
+    for s in range(least.shape[0]):
+        least[s] = least_of_source(p, table, width, s)
+
+
+@kernel
+def least_of_source(p: Program, table: F8, width: int, s: int) -> float:
+    """The least reduced cost of all columns of one source, by the table of its kind."""
+    fixed, n = p.fixed, p.kind[s]
+    least: float = fixed[s, p.unit.shape[1] * width]
+    for c in range(p.points[s] * width):
+        least = smaller(least, fixed[s, c] + table[n, c])
+    return least
+
+
+@kernel
 def price_regions(p: Program, tariff: F8, vec: F8, w: Scratch, slack: float) -> None:
-    """Bring `by_region` to the duals of now: regions whose dual has moved are priced anew, and all
-    of them where the dual of a row that ties them has. `slack` (relative) is no move."""
+    """Bring `by_region` to the duals of now: regions whose dual has moved are priced anew. `slack`
+    (relative) is no move."""
     across, rate, by_region, width = p.across, p.rate, w.by_region, tariff.shape[1]
-    tied = False
-    for k in range(width, vec.shape[1]):
-        tied = tied or has_moved(vec, k, slack)
     for r in range(width):
-        if tied or has_moved(vec, r, slack):
+        if abs(vec[DUAL, r] - vec[PRICED, r]) > slack * abs(vec[PRICED, r]):
             vec[PRICED, r] = vec[DUAL, r]
             for s in range(across.shape[1]):
                 by_region[r, s] = BIG
             for o in range(rate.shape[0]):
                 price_column(across[o * width + r], rate[o], tariff, vec, o, r, by_region[r])
-    if tied:
-        for k in range(width, vec.shape[1]):
-            vec[PRICED, k] = vec[DUAL, k]
-
-
-@kernel
-def has_moved(vec: F8, k: int, slack: float) -> bool:
-    """Whether a dual is another one than when columns were priced."""
-    return bool(abs(vec[DUAL, k] - vec[PRICED, k]) > slack * abs(vec[PRICED, k]))
 
 
 @kernel
 def price_column(across: F8, rate: F8, tariff: F8, vec: F8, o: int, r: int, least: F8) -> None:
     """least[s] = min(least[s], reduced cost of column (o, r)), for all sources."""
-    width, power, paid = tariff.shape[1], tariff[0, r], tariff[1 + o, r] - vec[DUAL, r]
-    if vec.shape[1] == width:
-        for s in range(least.shape[0]):
-            v = across[s] + rate[ENERGY, s] * power + rate[GPU, s] * paid
-            least[s] = smaller(least[s], v)
-        return
+    power, paid = tariff[0, r], tariff[1 + o, r] - vec[DUAL, r]
     for s in range(least.shape[0]):
         v = across[s] + rate[ENERGY, s] * power + rate[GPU, s] * paid
-        for j in range(rate.shape[0] - ROWS):
-            v -= rate[ROWS + j, s] * vec[DUAL, width + j]
         least[s] = smaller(least[s], v)
 
 
 @kernel
-def least_of_sources(p: Program, w: Scratch) -> None:
-    """least[s]: the least reduced cost of all columns of a source, by `by_region`."""
+def least_of_regions(p: Program, w: Scratch) -> None:
+    """least[s], by `by_region`."""
     by_region, least = w.by_region, w.least
     unserved = p.across[p.unit.shape[1] * by_region.shape[0]]
     for s in range(least.shape[0]):

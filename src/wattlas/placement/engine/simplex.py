@@ -16,9 +16,21 @@ from wattlas.placement.engine.basis import (
     swap_key,
     transform,
 )
-from wattlas.placement.engine.candidates import find_candidates, gain_of, price_candidates
+from wattlas.placement.engine.candidates import (
+    find_candidates,
+    finds_anew,
+    gain_of,
+    price_candidates,
+    set_column,
+)
 from wattlas.placement.engine.jit import kernel
-from wattlas.placement.engine.pricing import choose_keys, largest_cost, magnitude, set_weights
+from wattlas.placement.engine.pricing import (
+    best_column,
+    choose_keys,
+    largest_cost,
+    magnitude,
+    set_weights,
+)
 from wattlas.placement.engine.ratio import (
     bland_step,
     feasible_step,
@@ -195,10 +207,13 @@ def take_candidates(
     candidate, weight, count = w.candidate, w.weight, w.counters
     sources, rows, width = h.demand.shape[0], b.vec.shape[1], h.tariff.shape[1]
     bland = count[STALLED] > _LAST_PATIENCE * rows
-    bar = 0.0 if bland else _TAKE * top
+    bar, anew = 0.0 if bland else _TAKE * top, finds_anew(h, b)
     for n in range(count[CANDIDATES]):
         if w.score[n] <= bar:
             continue
+        if anew and candidate[n, SOURCE] >= 0:
+            _, o, r = best_column(p, h.tariff, b.vec, w.reduced, candidate[n, SOURCE])
+            set_column(p, h.tariff, w, n, (o, r))
         s, o, r = candidate[n, SOURCE], candidate[n, POINT], candidate[n, REGION]
         gain = gain_of(p, b, w, width, penalty, n)
         if gain * weight[s if s >= 0 else sources + r] <= bar:
