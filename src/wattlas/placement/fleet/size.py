@@ -29,8 +29,8 @@ EACH = 2
 """The search begins with so many hours of each group. With one, the fleet found for them is too far
 off for all hours; with three the sample takes longer than it spares."""
 BESIDE = 1
-"""The same where a fleet and its cuts are known of a neighbour. At seven reaches of a year, to 1e-4,
-all hours then found no better fleet than the one found for these."""
+"""The same where a fleet and its cuts are known of a neighbour. At seven reaches of a year, to
+1e-4, no better fleet than the one found for these was then found for all hours."""
 ROUGH = 1e-5
 """Relative gap at which it goes on to all hours. At 1e-4, all hours take twice as many rounds."""
 ROUGH_PART = 0.25
