@@ -17,10 +17,12 @@ from wattlas.model.frictions import Frictions
 from wattlas.model.objective import Minimise, Objective
 from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
+from wattlas.model.signals import Hours
 from wattlas.placement.fleet.fleet import fleet, fleet_and_learnt
 from wattlas.placement.fleet.master import CutMaster
 from wattlas.placement.fleet.reach import reach
 from wattlas.placement.fleet.search import least
+from wattlas.placement.fleet.size import SAMPLED
 from wattlas.placement.problem.feasibility import feasibility
 
 
@@ -187,6 +189,22 @@ def test_what_is_known_of_the_fleet_changes_no_reach(variant: str) -> None:
         assert begun.x == found.x
         assert begun.cost.cost_usd == pytest.approx(found.cost.cost_usd, rel=2e-6)
         assert begun.bound_usd <= found.cost.cost_usd * (1 + 1e-9)
+
+
+def test_a_narrow_reach_by_way_of_a_wide_one() -> None:
+    """Of many hours a narrower reach begins with a sample and with what wider ones taught of it: it
+    costs what it costs as the widest of its own search, and both bounds hold for both."""
+    s = asked(1, Hours.range("2023-06-01T00:00:00", SAMPLED), **ON_DEMAND)
+    gap = 1e-4
+    along = reach(s, samples=3, exact=gap).fleets
+    assert len(along) > 2
+    middle = reach(s, most=along[1].x, samples=2, exact=gap).fleets
+    for known, alone in zip(along[:2], middle, strict=True):
+        assert known.x == alone.x
+        costs = known.cost.cost_usd, alone.cost.cost_usd
+        for fleet_ in (known, alone):
+            assert fleet_.cost.cost_usd - fleet_.bound_usd <= gap * fleet_.cost.cost_usd
+            assert fleet_.bound_usd <= min(costs) * (1 + 1e-9)
 
 
 def test_questions_that_no_fleet_answers() -> None:

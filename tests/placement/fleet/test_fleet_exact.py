@@ -23,9 +23,9 @@ HOURS = Hours.range("2023-06-01T00:00:00", 6)
 RENTS = (8000.0, 9000.0, 4000.0, 6000.0)
 
 
-def asked(seed: int, **fields: tuple[float, ...]) -> Scenario:
+def asked(seed: int, hours: Hours = HOURS, **fields: tuple[float, ...]) -> Scenario:
     """A world in which each region has a rent, and nothing on demand unless given."""
-    s = world(seed, hours=HOURS)
+    s = world(seed, hours=hours)
     fields = {"reserved_usd_per_gpu_year": RENTS, "on_demand_gpu": (0.0,) * 4, **fields}
     regions = tuple(
         replace(region, **{name: values[r] for name, values in fields.items()})

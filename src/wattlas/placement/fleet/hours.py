@@ -75,9 +75,18 @@ class FleetHours:
     """Of every question the fleet (R,), the hours (H,), and the duals of each constraint (J, T)."""
     last: Sized | None = None
     """What they answered."""
+    best: tuple[np.ndarray, Sized] | None = None
+    """The fleet (R,) that cost least of those that were asked, and what they answered."""
+    least_usd: float = np.inf
+    """What that cost, the master's own cost included."""
     dearest: np.ndarray | None = None
     """What an unserved request of each source is taken to cost at most to serve, in the measure's
     unit, (S,), where the measure does not say: one that counts some sources alone."""
+
+    def of_some(self, steps: np.ndarray, weight: np.ndarray) -> FleetHours:
+        """The same of some hours, for so many each, (T,); nothing is known of them yet."""
+        of_all = self.instance, self.measure, self.site
+        return FleetHours(*of_all, steps, self.group, weight, dearest=self.dearest)
 
     def ask(self, y: np.ndarray, master: CutMaster) -> float:
         """The cost of all hours at K = `y`, inf where any is short; the master learns."""
@@ -85,7 +94,11 @@ class FleetHours:
         self._teach(master, sized, y, self.steps)
         self.asked.append((y, self.steps, sized.duals))
         total = float(self.weight[self.steps] @ sized.value[self.steps])
-        return float(np.inf) if sized.short.any() else total
+        if sized.short.any():
+            return float(np.inf)
+        if float(master.cost @ y) + total < self.least_usd:
+            self.least_usd, self.best = float(master.cost @ y) + total, (y, sized)
+        return total
 
     def ask_groups(self, y: np.ndarray, groups: np.ndarray, master: CutMaster) -> None:
         """Cuts of some groups at K = `y`, which serves their hours."""
@@ -121,7 +134,9 @@ class FleetHours:
         return self.at(gpu, self.steps, self.bases(gpu))
 
     def all_at(self, gpu: np.ndarray) -> Sized:
-        """All asked hours at a fleet (R,); known where it was the last."""
+        """All asked hours at a fleet (R,); known where it was the last, or the best."""
+        if self.best is not None and (gpu == self.best[0]).all():
+            return self.best[1]
         if self.last is None or self.solved_at is None or (gpu != self.solved_at).any():
             self.last = self.now_at(gpu)
         return self.last

@@ -18,7 +18,8 @@ from wattlas.errors import UsageError
 from wattlas.model.fleet import Jump, Reach, ReachedFleet
 from wattlas.model.scenario import Scenario
 from wattlas.placement.fleet.cost import fleet_cost
-from wattlas.placement.fleet.size import Learnt, Sizing, groups_of, refuse_short
+from wattlas.placement.fleet.master import Cuts
+from wattlas.placement.fleet.size import SAMPLED, Learnt, Sizing, groups_of, refuse_short
 from wattlas.placement.fleet.terms import terms_of
 from wattlas.placement.frontier.question import FrontierQuestion, breakpoints
 from wattlas.placement.problem.baseline_region import baseline_region
@@ -49,6 +50,8 @@ class _ReachSearch:
     """What was learnt of the scenario's own fleet, if that is known."""
     group: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     found: dict[int, Learnt] = field(default_factory=dict)
+    sampled: dict[int, Cuts] = field(default_factory=dict)
+    """Cuts of a sample of the hours, the same one at every reach."""
 
     def at(self, n: int) -> ReachedFleet:
         """The fleet at the n-th breakpoint."""
@@ -76,10 +79,19 @@ class _ReachSearch:
             # The wider fleet first: it costs no more than any here, if it serves.
             sizing.master.take(wider.cuts)
             start = np.clip(wider.usable, terms.lower, terms.upper)
+            if len(self.group) >= SAMPLED:
+                start = self._sampled(n, sizing, start)
             least = sizing.exactly([start], (), self.exact, lambda _: None)
             bound = max(least.bound, wider.bound)
         cost = fleet_cost(terms, sizing.hours, least.y)
         return replace(sizing.learnt(least, cost), bound=bound)
+
+    def _sampled(self, n: int, sizing: Sizing, start: np.ndarray) -> np.ndarray:
+        """The fleet for a sample of the hours, from what is known of that at a wider reach."""
+        nearest = min((m for m in self.sampled if m > n), default=-1)
+        known = self.sampled.get(nearest)
+        start, self.sampled[n] = sizing.beside(start, known, self.exact)
+        return start
 
     def _wider(self, n: int, allowed: np.ndarray) -> Learnt | None:
         """What was learnt of the nearest wider reach, or of the scenario where that is wider."""
