@@ -64,9 +64,10 @@ class Solution:
     `duals` holds the change of the objective per unit of each row's bound, by constraint, (J, T):
     ≤ 0 for an upper bound, ≥ 0 for a lower one. `left` are steps that the solver did not judge,
     `infeasible` those that have no placement. `value` (T,) is the measure in each step, hours
-    counted, 0 in those without an answer; where steps are coupled it may be empty. Of limits over windows, in their order: `limit_price`
-    is what one more unit would save, ≥ 0, and `limit_least` the least attainable of each that
-    cannot be met. `conflict` says in words why there is no placement.
+    counted, 0 in those without an answer; it may be empty where something couples steps. Of limits
+    over windows, in their order: `limit_price` is what one more unit would save, ≥ 0, and
+    `limit_least` the least attainable of each that cannot be met. `conflict` says in words why
+    there is no placement.
     Where sources may wait, `ran` (N, T) is what of each runs when, and `without` are the flows of
     the best placement in which nothing waits, None where there is none. `arrivals` then says of
     which window of arrival the rows of `ran` are, and `part` (F,) of which part of its source each
