@@ -136,6 +136,18 @@ def test_the_tie_breaker_costs_nothing(solver: Solver, s: Scenario) -> None:
     assert paid[1] <= paid[0] + 1e-6 * scale
 
 
+@pytest.mark.parametrize("solver", list(Solver))
+@given(scenarios(objectives=objectives()))
+@examples(20)
+def test_the_value_is_that_of_the_flows(solver: Solver, s: Scenario) -> None:
+    """What a solver says each hour comes to is the sum over the hour's flows, 0 without any."""
+    instance = build_instance(s)
+    main = measure_of(instance)
+    found = solve_hours(instance, main, solver=solver)
+    of_flows = main.by_hour(instance, found.flows)
+    assert found.value == pytest.approx(of_flows, abs=REL * size(instance, found))
+
+
 def test_demand_that_has_no_column_at_all() -> None:
     """A program without columns is infeasible where a row asks for something."""
     s = wattlas.example("tiny")

@@ -196,9 +196,8 @@ class FleetHours:
         self, part: Instance, measure: Measure, solution: Solution
     ) -> tuple[np.ndarray, np.ndarray]:
         """(value, slope in K) of every hour, hours counted."""
-        value = measure.by_hour(part, solution.flows)
         slope = worth(part, measure, solution.duals["capacity"], self.site)
-        return value, slope * part.hours
+        return solution.value, slope * part.hours
 
     def _solved(
         self, part: Instance, measure: Measure, steps: np.ndarray, memory: dict[str, Any] | None

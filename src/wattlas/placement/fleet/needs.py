@@ -293,20 +293,25 @@ class Needs:
         """Keep the routings of the hours that are served."""
         if not self.apart:
             return
-        hour = answer.flows.hour
-        for n in np.flatnonzero(answer.short == 0).tolist():
-            routes = self.routes.setdefault(int(self.alike_of[steps[n]]), [])
-            routes.insert(0, self._route(int(steps[n]), answer.flows.where(hour == n)))
-            del routes[ROUTES:]
+        served = np.flatnonzero(answer.short == 0)
+        alike = self.alike_of[steps[served]]
+        first = np.searchsorted(answer.flows.hour, np.arange(len(steps) + 1))
+        for group in np.unique(alike).tolist():
+            latest = served[alike == group][: -ROUTES - 1 : -1].tolist()
+            new = [
+                self._route(int(steps[n]), answer.flows.where(slice(first[n], first[n + 1])))
+                for n in latest
+            ]
+            self.routes[group] = [*new, *self.routes.get(group, [])][:ROUTES]
 
     def _route(self, step: int, flows: SourceFlows) -> np.ndarray:
         """An hour's flows per request, (R, S); sources without demand where they are leanest."""
         demand = self.instance.demand[:, step]
         on = flows.where(flows.served)
-        route = np.zeros(self.least.T.shape)
-        np.add.at(
-            route, (on.region, on.source), self.instance.gpu_h[on.source, on.point] * on.value
-        )
+        shape = self.least.T.shape
+        gpu_h = self.instance.gpu_h[on.source, on.point] * on.value
+        place = on.region * shape[1] + on.source
+        route = np.bincount(place, gpu_h, shape[0] * shape[1]).reshape(shape).astype(float)
         route /= np.where(demand > 0, demand, 1.0)
         idle = np.flatnonzero((demand <= 0) & (self.lean > 0))
         at = self.instance.least_gpu_h[idle].argmin(axis=1)

@@ -17,8 +17,8 @@ from wattlas.placement.fleet.master import CutMaster, Lowest
 
 NEAR, FARTHER = 0.3, 2.0
 """The first part of the way to the master's point, and by what it grows where a point is better and
-shrinks where it is not; where nothing is possible the master moves, and the part stays. With a
-fixed part the last third of the rounds approaches a point that the master has known all along."""
+shrinks where it is not, or where nothing is possible. With a fixed part the last third of the
+rounds approaches a point that the master has known all along."""
 MOST_ROUNDS = 200
 """Rounds until the search gives up, with the gap that it has. A year takes about thirty."""
 

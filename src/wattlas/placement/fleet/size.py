@@ -239,9 +239,7 @@ def least_units(terms: FleetTerms) -> np.ndarray:
 def free_optimum(terms: FleetTerms) -> np.ndarray:
     """The optimum of every hour with accelerators without end, hours counted, (T,)."""
     part = with_fleet(terms.instance, np.full(len(terms.site), np.inf), terms.site)
-    solution = solve_hours(part, terms.measure)
-    value: np.ndarray = terms.measure.by_hour(part, solution.flows)
-    return value
+    return solve_hours(part, terms.measure).value
 
 
 def groups_of(terms: FleetTerms) -> np.ndarray:

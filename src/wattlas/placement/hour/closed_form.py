@@ -125,7 +125,9 @@ class ClosedForm:
             value = instance.demand[source, chunk[at]]
             parts.append(SourceFlows(chunk[at], source, region, point, value))
         rest = np.concatenate(unsolved) if unsolved else np.zeros(0, np.int64)
-        return Solution(join(parts), no_duals(instance), left=rest)
+        flows = join(parts)
+        value = problem.measure.by_hour(instance, flows)
+        return Solution(flows, no_duals(instance), left=rest, value=value)
 
 
 def _fits(problem: HourProblem, slots: Slots, chunk: np.ndarray, best: np.ndarray) -> np.ndarray:

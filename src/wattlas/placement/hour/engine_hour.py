@@ -147,13 +147,16 @@ def _solution(
     point_of: np.ndarray,
 ) -> Solution:
     """What the engine found in some steps; those that it did not finish are `left`."""
-    unsolved = steps[answer.status != OPTIMAL]
-    solved = len(steps) - len(unsolved)
+    optimal = answer.status == OPTIMAL
+    unsolved, solved = steps[~optimal], int(optimal.sum())
+    value = np.zeros(problem.instance.demand.shape[1])
+    value[steps] = np.where(optimal, answer.objective, 0.0) * problem.instance.hours[steps]
     return Solution(
         source_flows(places.surplus.without(answer), steps, point_of),
         places.duals(problem.instance, answer, steps),
         left=unsolved,
         info=SolveInfo(solver="", engine_hours=solved, programs=solved),
+        value=value,
     )
 
 

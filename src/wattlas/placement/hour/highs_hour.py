@@ -52,7 +52,9 @@ class Highs:
             programs=worker.programs,
             build_seconds=worker.build_seconds,
         )
-        return Solution(join(parts), duals, np.array(infeasible, dtype=np.int64), info=info)
+        flows, none = join(parts), np.array(infeasible, dtype=np.int64)
+        value = problem.measure.by_hour(problem.instance, flows)
+        return Solution(flows, duals, none, info=info, value=value)
 
 
 class HourProgram:

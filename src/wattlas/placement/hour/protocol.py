@@ -63,9 +63,11 @@ class Solution:
 
     `duals` holds the change of the objective per unit of each row's bound, by constraint, (J, T):
     ≤ 0 for an upper bound, ≥ 0 for a lower one. `left` are steps that the solver did not judge,
-    `infeasible` those that have no placement. Of limits over windows, in their order: `limit_price`
-    is what one more unit would save, ≥ 0, and `limit_least` the least attainable of each that
-    cannot be met. `conflict` says in words why there is no placement.
+    `infeasible` those that have no placement. `value` (T,) is the measure in each step, hours
+    counted, 0 in those without an answer; it may be empty where something couples steps. Of limits
+    over windows, in their order: `limit_price` is what one more unit would save, ≥ 0, and
+    `limit_least` the least attainable of each that cannot be met. `conflict` says in words why
+    there is no placement.
     Where sources may wait, `ran` (N, T) is what of each runs when, and `without` are the flows of
     the best placement in which nothing waits, None where there is none. `arrivals` then says of
     which window of arrival the rows of `ran` are, and `part` (F,) of which part of its source each
@@ -85,6 +87,7 @@ class Solution:
     without: SourceFlows | None = None
     arrivals: Arrivals | None = None
     part: np.ndarray | None = None
+    value: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     @property
     def ok(self) -> bool:
@@ -118,17 +121,20 @@ def no_duals(instance: Instance) -> dict[str, np.ndarray]:
 
 def unsolved(instance: Instance, **more: Any) -> Solution:
     """A solution without flows."""
-    return Solution(no_flows(), no_duals(instance), **more)
+    value = np.zeros(instance.demand.shape[1])
+    return Solution(no_flows(), no_duals(instance), value=value, **more)
 
 
 def join_steps(parts: Sequence[Solution]) -> Solution:
     """Solutions over different steps of one instance as one."""
     first = parts[0]
+    alike = len({len(part.value) for part in parts}) == 1
     return replace(
         first,
         flows=join([part.flows for part in parts]),
         duals={name: np.sum([part.duals[name] for part in parts], axis=0) for name in first.duals},
         infeasible=np.concatenate([part.infeasible for part in parts]),
+        value=np.sum([part.value for part in parts], axis=0) if alike else np.zeros(0),
         left=np.concatenate([part.left for part in parts]),
         status=max((part.status for part in parts), key=list(Status).index),
         info=SolveInfo.together([part.info for part in parts]),
