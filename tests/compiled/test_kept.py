@@ -248,6 +248,16 @@ def test_stale_bytecode_leaves_nothing_behind(copy: Copy) -> None:
     assert copy.run()[:3] == ["30", "False", "0"]
 
 
+def test_bytecode_that_python_knows_as_stale_is_no_obstacle(copy: Copy) -> None:
+    """Left over of sources of another time, it is not run: what is compiled now is kept."""
+    assert copy.run(PYTHONDONTWRITEBYTECODE="")[0] == "20"
+    copy.edit(2)
+    inner = copy.engine / "inner.py"
+    os.utime(inner, (inner.stat().st_atime, inner.stat().st_mtime + 10))
+    for known in ("False", "True"):
+        assert copy.run(PYTHONDONTWRITEBYTECODE="1")[:2] == ["30", known]
+
+
 @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="NOT RUN: not root")
 def test_nobody_runs_it(copy: Copy) -> None:
     """A user without a home, who can write to nothing of ours, compiles once and runs it again."""

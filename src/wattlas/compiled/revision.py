@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import marshal
+import struct
 from contextlib import suppress
 from functools import cache
 from hashlib import sha256
@@ -51,19 +52,28 @@ def is_bytecode_current(package: Path = PACKAGE) -> bool:
     """Whether Python's own bytecode on disk is that of the sources beside it.
 
     Python tells by time and size, which a copy may share with another revision. What is compiled
-    of stale bytecode must not be kept as the code of these sources. Takes a tenth of a second,
-    asked only where something was compiled.
+    of stale bytecode must not be kept as the code of these sources; what Python itself knows as
+    stale it does not run. Takes a tenth of a second, asked only where something was compiled.
     """
     for path in _files(package):
         with suppress(OSError, NotImplementedError):
             kept = Path(cache_from_source(path)).read_bytes()
-            if marshal.loads(kept[_HEADER_BYTES:]) != _bytecode(path):
+            if _is_run(kept, path) and marshal.loads(kept[_HEADER.size :]) != _bytecode(path):
                 return False
     return True
 
 
-_HEADER_BYTES = 16
+_HEADER = struct.Struct("<4sIII")
 """Magic number, flags, time and size of the source."""
+
+
+def _is_run(kept: bytes, path: Path) -> bool:
+    """Whether Python takes bytecode for that of a source: by time and size, unless by its hash."""
+    if len(kept) < _HEADER.size:
+        return False
+    _, flags, time_s, size = _HEADER.unpack(kept[: _HEADER.size])
+    source = path.stat()
+    return bool(flags) or (time_s, size) == (int(source.st_mtime) & 0xFFFFFFFF, source.st_size)
 
 
 def _bytecode(path: Path) -> object:
