@@ -46,10 +46,10 @@ def read_weather(path: str | Path) -> tuple[Issued, ...]:
     Columns are those of `WEATHER`, each hour known once it is over; with `issued_utc` (those of
     `WEATHER_ISSUED`) from then on. Raises InputError with every problem.
     """
-    table = read_table(Path(path), WEATHER_ISSUED, str(path))
+    table = read_table(Path(path), WEATHER, str(path))
     measured = ISSUED not in table.columns
-    if measured:
-        table = read_table(Path(path), WEATHER, str(path))
+    if not measured:
+        table = replace(table, schema=WEATHER_ISSUED)
     cells = typed(table)
     if measured and cells.has(TIME):
         known = cells.frame.with_columns((pl.col(TIME) + _HOUR).alias(ISSUED))
