@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks import replay
 from benchmarks.__main__ import main
 from benchmarks.files import write_scenario
 from benchmarks.first_command import first_command
@@ -228,3 +229,23 @@ def test_the_replay_benchmark_runs() -> None:
     figures = run("replay", "tiny")
     assert all(one.ours > 0 for one in figures)
     assert figures[0].other is not None
+
+
+def test_simpy_serves_as_the_kernel_where_memory_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More comes than few replicas with little memory take: they fill up, and requests wait.
+    Prompts leave room for all answers, so that nothing is recomputed, which simpy's way does not.
+    """
+    pytest.importorskip("simpy")
+    for name in ("FULL", "LOW"):
+        model = getattr(replay, name)
+        monkeypatch.setattr(replay, name, replace(model, batch=9, kv_tokens=5100, step_tokens=700))
+    for name, value in (("REGIONS", 3), ("REPLICAS", (2, 1)), ("BUSY", 1.5)):
+        monkeypatch.setattr(replay, name, value)
+    count = 500
+    at_s, source, tokens = replay.requests(count)
+    came = at_s / 4, source, np.column_stack([500 * (1 + tokens[:, 0] % 3), 1 + tokens[:, 1] % 10])
+    done = replay._simpy(came, count)[1]
+    replay._check_same(replay._kernel(came, count, records=True)[1], done)
+    waited = [first - arrived for arrived, first, _, _ in done]
+    assert np.median(waited) > 20 * min(waited)
+    assert 0.05 < np.mean([low for *_, low in done]) <= 0.15

@@ -41,6 +41,16 @@ def test_places_are_those_of_the_metro_class_and_tier() -> None:
     assert ROUTING.places(0, 1, degraded=True) is None
 
 
+def test_a_place_may_have_no_share() -> None:
+    """Of several one may get nothing now, and shares add up but for rounding."""
+    for share in ([0.0, 1.0, 1.0, 1.0], [1.0, 1.0, 0.0, 1.0], [0.3, 1.0, 0.7 + 1e-12, 1.0]):
+        full = replace(ROUTING, share=np.array(share)).places(0, 0)
+        assert full is not None
+        assert full.share.tolist() == [share[0], share[2]]
+    with pytest.raises(InputError, match=r"add up to"):
+        replace(ROUTING, share=np.array([0.0, 0.0, 1.0, 1.0]))
+
+
 def test_degrading_pays_from_the_threshold_on() -> None:
     """At the threshold itself too, and never without a fallback."""
     assert ROUTING.degrades[0, 0]

@@ -24,6 +24,7 @@ from wattlas.placement.problem.instance import build_instance
 from wattlas.policy.loop import Loop
 from wattlas.policy.registry import entries, parsed, policy_of, split
 from wattlas.policy.rolling import rolling
+from wattlas.policy.rules import hourly
 from wattlas.policy.rules.fallback import Nearest
 from wattlas.policy.rules.ruled import latency
 from wattlas.replays.arrivals.stream import AtRates
@@ -71,6 +72,21 @@ def test_a_policy_routes_what_its_rule_places(tiny: Scenario, name: str) -> None
         wanted = placed_at(made, hour)
         got = rates(tiny, routing, hour)
         np.testing.assert_allclose(got, wanted, atol=1e-9 * wanted.max())
+
+
+def test_hours_of_several_stretches_are_those_of_one(
+    tiny: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hours are placed stretch by stretch; in whatever order the clock shows them, each has its
+    own."""
+    made = baseline(build_instance(tiny), COMPARED["greedy"])
+    parts = [np.arange(0, 9), np.arange(9, 17), np.arange(17, 24)]
+    monkeypatch.setattr(hourly, "weeks", lambda _hours: parts)
+    policy = policy_of(tiny, "greedy")
+    for hour in (0, 8, 9, 3, 23, 16, 17, 12):
+        routing, _ = policy.route(observed(tiny, hour), forecast(tiny, hour), {})
+        wanted = placed_at(made, hour)
+        np.testing.assert_allclose(rates(tiny, routing, hour), wanted, atol=1e-9 * wanted.max())
 
 
 def test_tables_that_degrade_are_followed() -> None:
@@ -278,16 +294,27 @@ def test_a_demand_that_nobody_expected_is_served_in_full() -> None:
     degraded, though a degraded answer would be sooner.
     """
     world = green()
+    gpu = world.reserved_gpu.copy()
+    gpu[0, 1], gpu[1, 2] = 0.0, 0.0
+    world = replace(world, reserved_gpu=gpu)
     judged, low = feasibility(world), degraded_points(world)
-    places = Nearest(world, judged).places(0)
-    sooner = 0
-    for i, k in np.ndindex(judged.allowed.shape[:2]):
-        best: dict[bool, float] = {True: np.inf, False: np.inf}
-        for r, o in np.ndindex(judged.allowed.shape[2:]):
-            if judged.allowed[i, k, r, o] and world.most_gpu[r, 0] >= world.points[o].accelerators:
-                best[bool(low[k, o])] = min(best[bool(low[k, o])], judged.latency_ms[i, k, r, o])
-        region, point = places[i * len(world.classes) + k]
-        assert not low[k, point]
-        assert judged.latency_ms[i, k, region, point] == best[False]
-        sooner += best[True] < best[False]
+    nearest, sooner, differs = Nearest(world, judged), 0, set()
+    for hour in (0, 1, 2, 0):
+        places = nearest.places(hour)
+        for i, k in np.ndindex(judged.allowed.shape[:2]):
+            best: dict[bool, float] = {True: np.inf, False: np.inf}
+            for r, o in np.ndindex(judged.allowed.shape[2:]):
+                manned = world.most_gpu[r, hour] >= world.points[o].accelerators
+                if judged.allowed[i, k, r, o] and manned:
+                    ms = judged.latency_ms[i, k, r, o]
+                    best[bool(low[k, o])] = min(best[bool(low[k, o])], ms)
+            region, point = places[i * len(world.classes) + k]
+            assert not low[k, point]
+            if np.isinf(best[False]):
+                assert region == UNSERVED
+                continue
+            assert judged.latency_ms[i, k, region, point] == best[False]
+            sooner += best[True] < best[False]
+        differs.add(places.tobytes())
     assert sooner
+    assert len(differs) == 3

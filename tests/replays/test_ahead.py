@@ -25,9 +25,30 @@ def test_items_errors_and_threads() -> None:
     assert [next(failing) for _ in range(7)] == list(range(7))
     with pytest.raises(UsageError, match="the end"):
         next(failing)
-    some = ahead(iter(range(1000)))
-    assert next(some) == 0
-    some.close()  # type: ignore[attr-defined]
+    assert "arrivals" not in {thread.name for thread in threading.enumerate()}
+
+
+@pytest.mark.parametrize("taken", [1, module.DEPTH + 2])
+def test_who_leaves_early_leaves_no_thread(taken: int) -> None:
+    """Also where the thread waits for room: it has made as many more as may wait, and one."""
+    made: list[int] = []
+
+    def counting() -> Iterator[int]:
+        for n in range(1000):
+            made.append(n)
+            yield n
+
+    some = ahead(counting())
+    assert [next(some) for _ in range(taken)] == list(range(taken))
+    until = time.monotonic() + 10.0
+    while len(made) < taken + module.DEPTH + 1:
+        assert time.monotonic() < until
+        time.sleep(0.001)
+    leaving = threading.Thread(target=some.close, daemon=True)  # type: ignore[attr-defined]
+    leaving.start()
+    leaving.join(10.0)
+    assert not leaving.is_alive()
+    assert len(made) == taken + module.DEPTH + 1
     assert "arrivals" not in {thread.name for thread in threading.enumerate()}
 
 

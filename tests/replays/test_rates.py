@@ -30,7 +30,8 @@ def _table(path: Path, rate: float, cv: float, clients: int, windows: int = 4) -
 
 @pytest.mark.parametrize("cv", [0.3, 1.0, 3.0])
 def test_rates_and_burstiness_are_met(tmp_path: Path, cv: float) -> None:
-    """Counts within five standard deviations, gaps of one client with the stated variation."""
+    """Counts within five standard deviations, gaps of one client with the stated variation, and
+    every window draws anew."""
     trace = open_trace(_table(tmp_path / "r.parquet", 20.0, cv, 1))
     assert trace.layout.name == "servegen"
     batches = list(trace.batches(5))
@@ -43,6 +44,8 @@ def test_rates_and_burstiness_are_met(tmp_path: Path, cv: float) -> None:
     assert gaps.std() / gaps.mean() == pytest.approx(cv, rel=0.08)
     assert (gaps >= 0).all()
     assert times.max() < 2400
+    inside = [times[(times >= at) & (times < at + 600)] - at for at in range(0, 2400, 600)]
+    assert len({tuple(np.round(part[:5], 6)) for part in inside}) == 4
 
 
 def test_many_clients_and_seeds(tmp_path: Path) -> None:

@@ -103,6 +103,12 @@ def test_rates_are_met(tiny: Scenario) -> None:
     demand = tiny.demand_per_h.reshape(-1, tiny.hours.count).sum(axis=1) * 0.37
     np.testing.assert_allclose(np.bincount(even.source, minlength=len(demand)), demand, atol=1.0)
     assert (np.diff(even.at_s) >= 0).all()
+    halves = replace(tiny, hours=replace(tiny.hours, step_h=0.5))
+    half = _whole(AtRates(halves, even=True, scale=0.037))
+    np.testing.assert_allclose(np.bincount(half.source, minlength=len(demand)), demand / 20, atol=1)
+    assert even.at_s[-1] / 2 == pytest.approx(half.at_s[-1], abs=120)
+    few = len(_whole(AtRates(halves, seed=1, scale=0.1)).at_s)
+    assert abs(few - tiny.demand_per_h.sum() / 20) < 5 * np.sqrt(few)
     poisson = [_whole(AtRates(tiny, seed=seed)) for seed in (1, 1, 2)]
     np.testing.assert_array_equal(poisson[0].at_s, poisson[1].at_s)
     assert len(poisson[0].at_s) != len(poisson[2].at_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,27 @@ def test_every_layout_is_read_alike(tmp_path: Path, name: str) -> None:
     if opened.layout.first:
         assert requests.first_s is not None
         np.testing.assert_allclose(requests.first_s, requests.t_s + 0.5)
+
+
+def test_rows_in_any_order_are_the_requests_in_order_of_time(tmp_path: Path) -> None:
+    """A log is in order of time, from its first request on, whatever the order of its rows."""
+    rows = [(10.0, 0.5, [0.5], 7), (11.5, 0.25, [7.0, 0.25], 8), (13.0, 0.25, [0.75], 9)]
+    for order in permutations(rows):
+        start, first, gaps, tokens_in = zip(*order, strict=True)
+        path = tmp_path / "log.json"
+        path.write_text(json.dumps({
+            "completed": 3, "input_lens": tokens_in, "output_lens": [1 + len(g) for g in gaps],
+            "start_times": start, "ttfts": first, "itls": gaps, "errors": ["", "", ""],
+        }))  # fmt: skip
+        requests = open_trace(path).log()
+        assert requests.first_s is not None
+        assert requests.last_s is not None
+        np.testing.assert_allclose(requests.t_s, [0.0, 1.5, 3.0])
+        np.testing.assert_allclose(requests.first_s, [0.5, 1.75, 3.25])
+        np.testing.assert_allclose(requests.last_s, [1.0, 9.0, 4.0])
+        np.testing.assert_array_equal(requests.tokens_in, [7, 8, 9])
+        np.testing.assert_array_equal(requests.tokens_out, [2, 3, 2])
+        np.testing.assert_array_equal(requests.row, [order.index(row) for row in rows])
 
 
 def test_real_heads(shared: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +15,8 @@ from hypothesis import strategies as st
 
 from tests.serve.live import KEYS, TOKEN, Live, configuration, schedule
 from tests.serve.toys import KEY, NOON_S, book, contracts, facts, outcome, rows_of, table
+from wattlas.model.objective import Window
+from wattlas.serve.calendar import WindowCalendar
 from wattlas.serve.decision import (
     Asked,
     Decision,
@@ -32,6 +35,8 @@ from wattlas.serve.ledger.book import Book
 from wattlas.serve.ledger.journal import Recorded
 from wattlas.serve.plane import open_plane
 from wattlas.serve.run import store_of
+from wattlas.serve.schedule import Schedule
+from wattlas.serve.schedule_parts import parse_part
 from wattlas.serve.table import Place, Quota
 
 FULL = {Place("oslo", "large"), Place("austin", "large")}
@@ -137,6 +142,81 @@ def test_who_has_no_place_is_told_the_class_and_the_metro(tmp_path: Path) -> Non
     live.end()
 
 
+MODELS = {
+    "llama": {"class": "chat"},
+    "sure": {"class": "chat", "tier": "default"},
+    "film": {"class": "film", "tier": "flex"},
+}
+BODIES = [
+    (model, tier) for model in MODELS for tier in (None, "auto", "default", "flex", "priority")
+]
+
+
+@pytest.mark.parametrize(
+    ("threshold", "saving", "degrades"),
+    [
+        ({"chat~green": 1e-4}, 2e-4, True), ({"chat~green": 2e-4}, 2e-4, True),
+        ({"chat~green": 3e-4}, 2e-4, False), ({"chat~green": None}, 2e-4, False),
+        ({}, 2e-4, False), ({"chat": 1e-4}, 2e-4, False), ({"chat~green": 1e-4}, None, False),
+        ({"chat~green": -1.0}, -0.5, True),
+    ],
+)  # fmt: skip
+def test_what_a_schedule_leaves_out_means_full_service(
+    threshold: dict[str, Any], saving: float | None, degrades: bool
+) -> None:
+    """Without a threshold, or a saving, nothing is degraded."""
+    stated = schedule()
+    (hour,) = stated["hours"]
+    hour["threshold_usd"], hour["sets"][0]["saving_usd"] = threshold, saving
+    made = Schedule(parse_part(json.dumps(stated).encode(), "schedule.json"))
+    pairs = made.hours[0].table.pairs
+    assert pairs["lagos", "chat~green"].degrades is degrades
+    assert not pairs["lagos", "chat"].degrades
+
+
+def test_what_a_head_was_asked_before_changes_no_answer(tmp_path: Path) -> None:
+    """One head, again and again with other bodies: each is judged by its own model and tier, and
+    where the body names none by the header's, then by the model's."""
+    live = Live(tmp_path)
+    stated = schedule()
+    (hour,) = stated["hours"]
+    hour["sets"].append({**hour["sets"][1], "class": "film"})
+    stated["classes"].append({"id": "film"})
+    config = configuration({r: s.url for r, s in live.stubs.items()}, models=MODELS)
+    plane = open_plane(live.write(config, stated), store_of)
+    assert plane.config.document.decisions is not None
+    answers = Decisions(plane, plane.config.document.decisions)
+    asked: dict[str, Asked] = {}
+    classes: dict[str, str] = {}
+    decide_here = plane.decide
+
+    def seen(facts: Facts) -> Decision | None:
+        asked[facts.id], classes[facts.id] = facts.asked, facts.klass
+        return decide_here(facts)
+
+    plane.decide = seen  # type: ignore[method-assign]
+    key = b"authorization", b"Bearer " + KEYS["acme"].encode()
+    for header in (None, "flex", "default"):
+        own = [] if header is None else [(b"x-service-tier", header.encode())]
+        given = [key, (b"x-wattlas-token", TOKEN.encode()), *own]
+        head = Head(b"POST", b"/authz/v1/chat/completions", given)
+        for model, tier in [*BODIES, *reversed(BODIES), *BODIES[::3]]:
+            said = {"model": model, "messages": []} | (
+                {} if tier is None else {"service_tier": tier}
+            )
+            text = answers(head, json.dumps(said).encode())
+            assert isinstance(text, bytes)
+            last = list(asked)[-1]
+            words = [tier, header, MODELS[model].get("tier")]
+            wanted = next((each for each in words if each not in (None, "auto")), "auto")
+            assert asked[last] == wanted, (model, tier, header)
+            assert classes[last] == {"chat": "chat~green", "film": "film"}[MODELS[model]["class"]]
+            full = wanted in ("default", "priority")
+            assert (b"x-wattlas-reason: asked\r\n" in text) is full
+    plane.store.close()
+    live.end()
+
+
 @given(st.lists(st.integers(0, 20), min_size=1, max_size=7).filter(any), st.integers(1, 200))
 def test_every_prefix_is_dealt_as_its_shares_say(parts: list[int], count: int) -> None:
     """One without share gets none; each other is off by less than the number of places."""
@@ -179,6 +259,26 @@ def test_only_a_failure_before_the_first_byte_returns_the_permit(end: End, left:
     decision = decided(ledger, facts("1"))
     assert settle(ledger, "1", outcome(decision, end))
     assert permits(ledger) == left
+
+
+def test_a_permit_is_of_its_window_alone() -> None:
+    """What is in hand in one hour serves no request of the hour before, and returns to its own."""
+    ledger = book(window=Window.HOUR)
+    now = ledger.window(*KEY, NOON_S)
+    ledger.recorded(ledger.collect(), Recorded(0, (3,), {}))
+    before = WindowCalendar(Window.HOUR).at(NOON_S - 3600).label
+    assert before != now
+    assert not ledger.take(*KEY, before)
+    assert ledger.take(*KEY, now)
+    ledger.give_back(*KEY, before)
+    assert ledger.collect().returned == {(*KEY, before): 1}
+    ledger.give_back(*KEY, now)
+    assert ledger.collect().returned == {}
+    assert [ledger.take(*KEY, now) for _ in range(4)] == [True] * 3 + [False]
+    ledger.give_back(*KEY, now)
+    after = ledger.window(*KEY, NOON_S + 3600)
+    assert not ledger.take(*KEY, after)
+    assert ledger.collect().returned == {(*KEY, now): 1}
 
 
 def test_a_request_is_settled_once_and_only_if_known() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import signal
@@ -13,6 +14,7 @@ import pytest
 
 from tests.serve.demos import Playing, playing
 from wattlas.serve.decision import Reason
+from wattlas.serve.demo.regions import SimulatedRegion
 from wattlas.serve.demo.tally import WHY
 
 
@@ -81,6 +83,40 @@ def test_every_reason_has_words() -> None:
     low = {reason for reason, words in WHY.items() if words.startswith("degraded: ")}
     assert low == {Reason.SAVING, Reason.FAILOVER}
     assert all(WHY[reason].startswith("full: ") for reason in set(Reason) - low)
+
+
+def test_a_simulated_region_takes_its_round_trip_and_its_tokens() -> None:
+    """No answer comes earlier; its usage counts the words of the question and of the answer."""
+    rtt_s, ms_per_token = 0.08, 4.0
+
+    async def ask(port: int, text: str) -> tuple[float, dict[str, Any]]:
+        began = monotonic()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        said = {"model": "m", "messages": [{"role": "user", "content": text}]}
+        body = json.dumps(said).encode()
+        writer.write(b"POST / HTTP/1.1\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        size = int(head.partition("content-length: ")[2].split()[0])
+        answer = json.loads(await reader.readexactly(size))
+        took_s = monotonic() - began
+        writer.close()
+        return took_s, answer
+
+    async def main() -> list[tuple[float, dict[str, Any]]]:
+        region = SimulatedRegion("oslo", rtt_s * 1e3, 1)
+        serving = asyncio.create_task(region.run())
+        port = int(region.url.rpartition(":")[2])
+        answers = await asyncio.gather(ask(port, "one two three"), ask(port, "one"))
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+        return list(answers)
+
+    for words_in, (took_s, answer) in zip((3, 1), asyncio.run(main()), strict=True):
+        words = len(answer["choices"][0]["message"]["content"].split())
+        assert took_s >= rtt_s + words * ms_per_token / 1e3
+        usage = {"prompt_tokens": 20 * words_in, "completion_tokens": 10 * words}
+        assert answer["usage"] == {**usage, "total_tokens": sum(usage.values())}
+        assert answer["model"] == "m"
 
 
 def test_the_page_answers_only_to_its_own_address(demo: Playing) -> None:

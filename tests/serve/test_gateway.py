@@ -12,6 +12,7 @@ import pytest
 
 from tests.serve.live import KEYS, Live
 from wattlas.replays.arrivals.trace import open_trace
+from wattlas.serve.gateway.errors import Refusal
 from wattlas.serve.ledger.journal import head_after
 
 MESSAGES: Any = [{"role": "user", "content": "ping ✓"}]
@@ -201,33 +202,69 @@ def post(live: Live, body: bytes, key: str = KEYS["acme"], path: str = "/v1/chat
 GOOD = json.dumps({"model": "llama", "messages": MESSAGES}).encode()
 
 
+TYPES = {
+    400: "invalid_request_error", 401: "authentication_error", 403: "permission_error",
+    404: "not_found_error", 405: "invalid_request_error", 408: "timeout_error",
+    413: "invalid_request_error", 415: "invalid_request_error", 429: "rate_limit_error",
+    500: "server_error", 503: "server_error",
+}  # fmt: skip
+"""What OpenAI's clients call an error of each status."""
+
+
+def test_an_error_says_of_what_kind_it_is() -> None:
+    """Its type follows from the status; headers say when to try again, with what, and how."""
+    for status, kind in TYPES.items():
+        refusal = Refusal(status, "words", "code", "param")
+        error = {"message": "words", "type": kind, "param": "param", "code": "code"}
+        assert json.loads(refusal.body) == {"error": error}
+        signs = [(b"www-authenticate", b"Bearer")] if status == 401 else []
+        assert refusal.headers == [(b"content-type", b"application/json"), *signs]
+    told = Refusal(405, "", "", retry=True, retry_after_s=7, allow="GET").headers[1:]
+    assert told == [(b"x-should-retry", b"true"), (b"retry-after", b"7"), (b"allow", b"GET")]
+
+
 @pytest.mark.parametrize(
-    ("body", "status", "code"),
+    ("body", "status", "code", "param"),
     [
-        (b"{", 400, "invalid_json"),
-        (b"[]", 400, "invalid_json"),
-        (b"[" * 50_000, 400, "invalid_json"),
-        (GOOD.replace(b"ping", b"\xff"), 400, "invalid_json"),
-        (b'{"model":"llama","messages":[],"top_p":NaN}', 400, "invalid_json"),
-        (b'{"model":"llama","messages":[],"user":"\\ud800"}', 400, "invalid_json"),
-        (b'{"model":"llama","messages":[],"model":"other"}', 400, "duplicate_key"),
-        (b'{"model":"llama","messages":[],"mod\\u0065l":"other"}', 400, "duplicate_key"),
-        (b'{"messages":[]}', 400, "missing_model"),
-        (b'{"model":7,"messages":[]}', 400, "missing_model"),
-        (b'{"model":"llama"}', 400, "invalid_type"),
-        (b'{"model":"llama","messages":[],"stream":"true"}', 400, "invalid_type"),
-        (b'{"model":"llama","messages":[],"stream":1}', 400, "invalid_type"),
-        (b'{"model":"llama","messages":[],"stream_options":[]}', 400, "invalid_type"),
-        (b'{"model":"llama","messages":[],"service_tier":"gold"}', 400, "invalid_value"),
-        (b'{"model":"gpt-9","messages":[]}', 404, "model_not_found"),
-        (b"x" * 100_001, 413, "body_too_long"),
+        (b"{", 400, "invalid_json", None),
+        (b"[]", 400, "invalid_json", None),
+        (b"[" * 50_000, 400, "invalid_json", None),
+        (GOOD.replace(b"ping", b"\xff"), 400, "invalid_json", None),
+        (b'{"model":"llama","messages":[],"top_p":NaN}', 400, "invalid_json", None),
+        (b'{"model":"llama","messages":[],"user":"\\ud800"}', 400, "invalid_json", None),
+        (b'{"model":"llama","messages":[],"model":"other"}', 400, "duplicate_key", "model"),
+        (b'{"model":"llama","messages":[],"mod\\u0065l":"other"}', 400, "duplicate_key", "model"),
+        (b'{"messages":[]}', 400, "missing_model", "model"),
+        (b'{"model":7,"messages":[]}', 400, "missing_model", "model"),
+        (b'{"model":"llama"}', 400, "invalid_type", "messages"),
+        (b'{"model":"llama","messages":[],"stream":"true"}', 400, "invalid_type", "stream"),
+        (b'{"model":"llama","messages":[],"stream":1}', 400, "invalid_type", "stream"),
+        (
+            b'{"model":"llama","messages":[],"stream_options":[]}',
+            400,
+            "invalid_type",
+            "stream_options",
+        ),
+        (
+            b'{"model":"llama","messages":[],"service_tier":"gold"}',
+            400,
+            "invalid_value",
+            "service_tier",
+        ),
+        (b'{"model":"gpt-9","messages":[]}', 404, "model_not_found", "model"),
+        (b"x" * 100_001, 413, "body_too_long", None),
     ],
 )
-def test_what_is_no_request_is_refused(live: Live, body: bytes, status: int, code: str) -> None:
+def test_what_is_no_request_is_refused(
+    live: Live, body: bytes, status: int, code: str, param: str | None
+) -> None:
     """With an error that OpenAI's clients read; nothing is decided or accounted."""
     before = len(live.settled())
     answer = post(live, body)
-    assert (answer.status, json.loads(answer.text)["error"]["code"]) == (status, code)
+    error = json.loads(answer.text)["error"]
+    assert (answer.status, error["code"], error["param"]) == (status, code, param)
+    assert error["type"] == TYPES[status]
+    assert answer.getheader("x-should-retry") == ("false" if status == 413 else None)
     assert len(live.settled()) == before
 
 
@@ -240,7 +277,9 @@ def test_huge_integers_pass(live: Live) -> None:
 @pytest.mark.parametrize("key", ["", "sk-wrong", "sk-acm", "sk-acme sk-plain", "SK-ACME"])
 def test_keys_that_are_unknown_are_refused(live: Live, key: str) -> None:
     """Whatever they begin with."""
-    assert post(live, GOOD, key).status == 401
+    answer = post(live, GOOD, key)
+    assert answer.status == 401
+    assert answer.getheader("www-authenticate") == "Bearer"
 
 
 def test_the_library_sees_its_own_errors(live: Live) -> None:

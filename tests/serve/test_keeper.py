@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from tests.serve.toys import contracts, facts, outcome, rows_of, table
-from wattlas.serve.decision import decide, settle
+from wattlas.serve.decision import Reason, decide, settle
 from wattlas.serve.ledger.book import TOGETHER, Book
 from wattlas.serve.ledger.journal import Row
-from wattlas.serve.ledger.keeper import LONGER_S, PER_ROW_S, Keeper
+from wattlas.serve.ledger.keeper import JUMP_S, LONGER_S, PER_ROW_S, SETTLED_S, SWEEP_S, Keeper
 from wattlas.serve.ledger.sqlite import SqliteStore
 
 
@@ -66,3 +68,35 @@ def test_rows_are_made_in_portions_and_recorded_at_once(tmp_path: Path) -> None:
     assert shown[:3] == [TOGETHER, TOGETHER, 10]
     (counts,) = book.counts.values()
     assert counts.delivered == 2 * TOGETHER + 30
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_clock_may_drift_by_less_than_a_jump_from_sweep_to_sweep(
+    tmp_path: Path, sign: int
+) -> None:
+    """What drifts slowly is followed; what drifts by more than a jump between two sweeps was set.
+    It is trusted again once it has run steadily for so long."""
+    now = [0.0, 1e9]  # the steady clock, and the one that is watched
+    store = SqliteStore(tmp_path / "ledger.sqlite")
+    book = Book(rows_of, contracts())
+    keeper = Keeper(book, store, lambda: now[1], lambda: now[0])
+
+    def second(drift_s: float) -> Reason | None:
+        now[0] += 1.0
+        now[1] += 1.0 + sign * drift_s
+        keeper.watch_clock()
+        return book.trouble
+
+    slow = 0.9 * JUMP_S / SWEEP_S
+    assert {second(slow) for _ in range(round(5 * SWEEP_S))} == {None}
+    fast, seconds = 2.5 * JUMP_S / SWEEP_S, 1
+    while second(fast) is None:
+        seconds += 1
+    assert seconds <= SWEEP_S + 1
+    assert (keeper.jumps, book.trouble) == (1, Reason.CLOCK)
+    assert [second(0.0) for _ in range(round(SETTLED_S) - 1)] == [Reason.CLOCK] * (
+        round(SETTLED_S) - 1
+    )
+    assert second(0.0) is None
+    assert keeper.jumps == 1
+    store.close()

@@ -356,6 +356,29 @@ def test_of_several_models_a_header_names_the_one(live: Live) -> None:
         assert json.loads(text)["error"]["code"] == "model_not_found"
 
 
+def test_a_stream_may_take_longer_than_any_of_its_parts(live: Live) -> None:
+    """What keeps coming is waited for beyond the time of a head, a body, a first byte and a
+    pause: only a whole answer has another bound."""
+    parts = dict.fromkeys(("header_s", "body_s", "first_byte_s", "idle_s", "connect_s"), 1.0)
+    live.start(limits={**parts, "answer_s": 30.0, "drain_s": 2.0})
+
+    async def slow(stub: Stub, asking: Asking, reader: Any, writer: Any) -> None:
+        writer.write(head(kind="text/event-stream"))
+        for event in [*events(asking)[:1] * 9, *events(asking)]:
+            await asyncio.sleep(0.12)
+            writer.write(chunk(event))
+        writer.write(chunk(b""))
+
+    for stub in live.stubs.values():
+        stub.behaviour = slow
+    began = time.monotonic()
+    got = post(live, json.dumps({**json.loads(GOOD), "stream": True}).encode(), KEYS["plain"])
+    assert time.monotonic() - began > 1.2
+    assert got.text.splitlines()[-2] == b"data: [DONE]"
+    (row,) = live.settled()
+    assert (row.end, row.attempts) == ("whole", 1)
+
+
 def test_a_stream_without_end_comes_to_one(live: Live) -> None:
     """Sound events for ever are cut off in band when the time of an answer is over; one row."""
     live.start(limits={"answer_s": 1.0, "first_byte_s": 5.0, "drain_s": 2.0})

@@ -30,7 +30,12 @@ from tests.serve.live import (
 )
 from tests.serve.test_apis import MESSAGES, post, stock
 from wattlas.serve import names
-from wattlas.serve.run import check_files
+from wattlas.serve.decision import Asked, End, Reason, Settlement
+from wattlas.serve.ledger.journal import ContractWindow, Counts
+from wattlas.serve.metrics import metrics_text
+from wattlas.serve.plane import open_plane
+from wattlas.serve.run import check_files, store_of
+from wattlas.serve.totals import MetricTotals
 
 
 class Collector(ThreadingHTTPServer):
@@ -325,3 +330,49 @@ def test_names_are_as_prometheus_wants_them() -> None:
         assert re.fullmatch(r"wattlas_[a-z0-9_]+", metric.name)
         assert not metric.name.endswith("_total")
         assert bool(metric.otel) is bool(metric.unit)
+
+
+def test_each_gauge_shows_its_own_figure(tmp_path: Path) -> None:
+    """Of a plane in which no two counts are equal."""
+    live = Live(tmp_path)
+    urls = {region: stub.url for region, stub in live.stubs.items()}
+    plane = open_plane(live.write(configuration(urls, spool="spool")), store_of)
+    assert plane.spool is not None
+    decided = []
+    for n in range(8):
+        tenant = "plain" if n < 3 else "acme"
+        facts = plane.facts(plane.new_id(), tenant, "chat", Asked.AUTO, "lagos")
+        decided.append(plane.decide(facts))
+    for decision in decided[:3]:
+        assert decision is not None
+        outcome = Settlement(End.WHOLE, decision.place, decision.degraded, plane.clock())
+        assert plane.settle(decision.facts.id, outcome)
+    assert plane.decide(facts._replace(metro="mars")) is None
+    assert not plane.settle("nobody's", outcome)
+    plane.book.lost_rows, plane.keeper.failures, plane.spool.failures = 7, 11, 13
+    plane.book.trouble = Reason.STORE
+    plane.book.counts = {
+        ContractWindow("acme", "green", "2026-11"): Counts(40, 6),
+        ContractWindow("acme", "green", "2026-12"): Counts(0, 2),
+    }
+    text = metrics_text(plane, MetricTotals()).decode()
+    told = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text) for sample in family.samples
+    }  # fmt: skip
+    figures = {
+        "in_flight": 5, "rows_pending": 3, "rows_lost": 7, "ledger_failures": 11,
+        "spool_failures": 13, "full_service": 1,
+    }  # fmt: skip
+    for name, value in figures.items():
+        assert told[f"wattlas_{name}",] == value, name
+    assert told["wattlas_plan_age_seconds",] == pytest.approx(60, abs=20)
+    shares = [key for key in told if key[0] == "wattlas_degraded_share_ratio"]
+    assert {told[key] for key in shares} == {6 / 40}
+    assert set(shares[0][1:]) == {"acme", "green", "2026-11"}
+    reasons = {key[1]: n for key, n in told.items() if key[0] == "wattlas_decisions_total"}
+    assert reasons == {"no-contract": 3, "cap": 5, "no-place": 1}
+    assert told["wattlas_events_total", "settlements_refused"] == 1
+    plane.store.close()
+    plane.spool.close()
+    live.end()

@@ -75,6 +75,21 @@ def made_cost(made: Replayed, policy: str) -> np.ndarray:
     return np.array([outcome.totals.variable_usd for outcome in made.outcomes[policy]])
 
 
+def test_tables_are_those_of_the_first_seed(made: Replayed) -> None:
+    """Of several seeds each table of single windows, places and times is the first one's, policy
+    below policy; the totals beside it are means of all."""
+    for name in ("latency", "distribution", "caps", "places"):
+        table = made.to_polars(f"replay_{name}")
+        assert table["policy"].unique(maintain_order=True).to_list() == list(made.outcomes)
+        for policy, runs in made.outcomes.items():
+            part = table.filter(policy=policy).drop("policy")
+            for column in part.columns:
+                wanted = np.asarray(getattr(runs[0], name)[column])
+                np.testing.assert_array_equal(part[column].to_numpy().astype(wanted.dtype), wanted)
+    assert made.meta["seeds"] == 3
+    assert made.meta["policies"] == ["nearest", *POLICIES]
+
+
 def test_all_policies_see_the_same_requests(made: Replayed) -> None:
     """Seed by seed the number of requests is one for all policies, and seeds differ."""
     counts = {name: [o.requests for o in runs] for name, runs in made.outcomes.items()}

@@ -6,6 +6,7 @@ import importlib
 import re
 import statistics
 import sys
+from collections import Counter
 from pathlib import Path
 from types import ModuleType
 
@@ -178,8 +179,9 @@ def test_core_2023_gives_the_known_frontier(packs: Path) -> None:
     assert price[1:] == pytest.approx([106, 72, 36, 17], rel=0.03)
 
 
-def test_city_round_trips_are_whole(packs: Path) -> None:
-    """Every city reaches every region, its own node in no time."""
+def test_city_round_trips_are_whole(packs: Path, shared: Path) -> None:
+    """Every city reaches every region, its own node in no time, and each says how it was found;
+    to each region it pays what the region pays that is nearest to it."""
     pack = open_pack("core-2023", relative_to=packs)
     own = pack.frame("rtt_metro_node")
     assert (own["rtt_ms"] == 0).all()
@@ -187,7 +189,34 @@ def test_city_round_trips_are_whole(packs: Path) -> None:
     rtt = pack.frame("rtt_node_region")
     assert rtt.select("node", "region").n_unique() == 241 * 18 == rtt.height
     assert rtt.filter(pl.col("rtt_ms") <= 0).is_empty()
-    assert pack.frame("egress").height == 241 * 18
+    assert set(own["method"]) == {"measured"}
+    source = pl.read_csv(shared / "data" / "rtt_client_to_site.csv.gz")
+    stated = source.filter(pl.col("site").is_in(rtt["region"].unique().to_list()))
+    says = {"wondernetwork_2018": "measured", "distance_fit": "fitted", "same_metro": "same_metro"}
+    columns = ("region", "rtt_ms", "method")
+    wanted = Counter((site, ms, says[how])
+                     for site, ms, how in stated.select("site", *columns[1:]).rows())  # fmt: skip
+    assert Counter(rtt.select(columns).rows()) == wanted
+    assert len({how for *_, how in wanted}) == 3
+    egress = pack.frame("egress")
+    assert egress.height == 241 * 18
+    regions, nodes = pack.frame("regions"), pack.frame("nodes")
+    lat, lon, to_lat, to_lon = (
+        np.radians(frame[name].to_numpy())
+        for frame in (nodes, regions) for name in ("lat_deg", "lon_deg")
+    )  # fmt: skip
+    cosine = np.sin(lat)[:, None] * np.sin(to_lat) + np.cos(lat)[:, None] * np.cos(to_lat) * np.cos(
+        lon[:, None] - to_lon
+    )
+    nearest = dict(zip(nodes["node"], cosine.argmax(axis=1), strict=True))
+    paid: dict[int, set[tuple[float, ...]]] = {}
+    order = regions["region"].to_list()
+    wide = egress.pivot("region", index="node", values="egress_usd_per_gb")
+    for row in wide.iter_rows(named=True):
+        paid.setdefault(nearest[row["node"]], set()).add(tuple(row[r] for r in order))
+    assert all(len(each) == 1 for each in paid.values())
+    assert len({next(iter(each)) for each in paid.values()}) > 2
+    assert all(next(iter(each))[at] == min(next(iter(each))) for at, each in paid.items())
 
 
 def test_a_pack_is_written_whole(packs: Path) -> None:

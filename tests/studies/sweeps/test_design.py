@@ -74,7 +74,7 @@ def test_axes_from_texts() -> None:
 
 def test_everything_that_is_wrong_is_told_at_once() -> None:
     """An unknown setting with the nearest, a value of another kind, a field varied twice."""
-    axes = (Axis("polcy", ("plan",)), Axis("scale", ("much",)), A, A)
+    axes = (Axis("polcy", ("plan",)), Axis("scale", (1.0, "much")), A, A)
     with pytest.raises(UsageError) as error:
         SweepDesign(axes, "replay", settings={"scale": 2.0}, seeds=0)
     told = str(error.value)

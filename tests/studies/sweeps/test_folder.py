@@ -19,6 +19,7 @@ from wattlas.studies.sweeps.change import Written
 from wattlas.studies.sweeps.design import Axis, SweepDesign
 from wattlas.studies.sweeps.folder import STATED, check_inputs, open_sweep, sweep_in
 from wattlas.studies.sweeps.found import SweepFindings
+from wattlas.studies.sweeps.runs import work
 from wattlas.studies.sweeps.verbs import NUMBER, VERBS, Verb
 
 
@@ -61,6 +62,20 @@ def test_the_page_names_its_metrics_in_words(whole: Path) -> None:
     label = dict(zip(table["metric"], table["label"], strict=True))
     assert label["cost_usd"] == "cost, USD"
     assert label["carbon_kg"] == "carbon, kg"
+
+
+def test_a_run_is_named_by_number_or_hash_and_done_once(whole: Path) -> None:
+    """From the first to the last; what is there is not written again."""
+    sweep = open_sweep(whole)
+    last = len(sweep.hashes) - 1
+    for n, name in enumerate(sweep.hashes):
+        assert sweep.index_of(str(n)) == sweep.index_of(name) == n
+    for which in (str(last + 1), "-1", "", "1.0", sweep.hashes[0][:-1]):
+        with pytest.raises(UsageError, match=rf"Give its hash, or 0\.\.{last}\."):
+            sweep.index_of(which)
+    before = {path: path.stat().st_mtime_ns for path in (whole / "runs").iterdir()}
+    assert [work(str(whole), n) for n in range(last + 1)] == [None] * (last + 1)
+    assert {path: path.stat().st_mtime_ns for path in (whole / "runs").iterdir()} == before
 
 
 def test_only_what_is_missing_is_run(whole: Path) -> None:

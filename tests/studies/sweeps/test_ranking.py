@@ -71,8 +71,22 @@ def test_indices_of_a_function_whose_indices_are_known(
 ) -> None:
     """Ishigami's within a few per cent, the intervals around them, and as scipy finds them."""
     sweep = swept(dict.fromkeys(NAMES, (-pi, pi)), 1024)
-    rows, notes = ranking(sweep.design, runs(sweep, ishigami))
+    table = runs(sweep, ishigami)
+    rows, notes = ranking(sweep.design, table)
     assert notes == ()
+    found = SweepFindings(sweep, table)
+    assert found.sentence() == (
+        f"Over {5 * 1024:,} runs of function, y (USD) depends most on x1: {rows[0]['total']:.2f} "
+        "of its variance, with all that it does together with others."
+    )
+    shown = found.listings()[0]
+    assert [column.heading for column in shown.columns] == [
+        "field", "alone", "from", "to", "in all", "from", "to",
+    ]  # fmt: skip
+    indices = ("first", "first_low", "first_high", "total", "total_low", "total_high")
+    for name in indices:
+        assert shown.table[name] == [f"{row[name]:.3f}" for row in rows]
+    assert [column.name for column in shown.columns] == ["field", *indices]
     assert [row["field"] for row in rows] == ["x1", "x2", "x3"]
     assert [row["rank"] for row in rows] == [1, 2, 3]
     for row in rows:
