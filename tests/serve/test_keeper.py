@@ -89,10 +89,8 @@ def test_a_clock_may_drift_by_less_than_a_jump_from_sweep_to_sweep(
 
     slow = 0.9 * JUMP_S / SWEEP_S
     assert {second(slow) for _ in range(round(5 * SWEEP_S))} == {None}
-    fast, seconds = 2.5 * JUMP_S / SWEEP_S, 1
-    while second(fast) is None:
-        seconds += 1
-    assert seconds <= SWEEP_S + 1
+    fast = 2.5 * JUMP_S / SWEEP_S
+    assert Reason.CLOCK in (second(fast) for _ in range(round(SWEEP_S) + 1))
     assert (keeper.jumps, book.trouble) == (1, Reason.CLOCK)
     assert [second(0.0) for _ in range(round(SETTLED_S) - 1)] == [Reason.CLOCK] * (
         round(SETTLED_S) - 1
