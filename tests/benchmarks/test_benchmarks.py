@@ -231,9 +231,13 @@ def test_the_replay_benchmark_runs() -> None:
     assert figures[0].other is not None
 
 
-def test_simpy_serves_as_the_kernel_where_memory_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("even", [False, True])
+def test_simpy_serves_as_the_kernel_where_memory_is_short(
+    monkeypatch: pytest.MonkeyPatch, even: bool
+) -> None:
     """More comes than few replicas with little memory take: they fill up, and requests wait.
     Prompts leave room for all answers, so that nothing is recomputed, which simpy's way does not.
+    Of places with equal shares the first is the first to get a request.
     """
     pytest.importorskip("simpy")
     for name in ("FULL", "LOW"):
@@ -241,6 +245,10 @@ def test_simpy_serves_as_the_kernel_where_memory_is_short(monkeypatch: pytest.Mo
         monkeypatch.setattr(replay, name, replace(model, batch=9, kv_tokens=5100, step_tokens=700))
     for name, value in (("REGIONS", 3), ("REPLICAS", (2, 1)), ("BUSY", 1.5)):
         monkeypatch.setattr(replay, name, value)
+    pool, share = replay._sets()
+    if even:
+        share = np.full(share.shape, 1 / share.shape[1])
+    monkeypatch.setattr(replay, "_sets", lambda: (pool, share))
     count = 500
     at_s, source, tokens = replay.requests(count)
     came = at_s / 4, source, np.column_stack([500 * (1 + tokens[:, 0] % 3), 1 + tokens[:, 1] % 10])

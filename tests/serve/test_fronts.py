@@ -3,6 +3,7 @@ service and to the admin port."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import time
@@ -12,6 +13,9 @@ import pytest
 
 from tests.serve.live import ADMIN, KEYS, TOKEN, Live
 from tests.serve.wires import connect, exchange, until_closed
+from wattlas.serve.config import LimitsSection
+from wattlas.serve.gateway.client import Client, Request
+from wattlas.serve.gateway.front import Front
 
 PORTS = ("gateway", "decisions", "admin")
 CHAT = json.dumps({"model": "llama", "messages": []}).encode()
@@ -215,3 +219,48 @@ def test_two_keys_are_refused(live: Live) -> None:
     """Two readers might take different ones."""
     text = with_header(good("gateway"), b"authorization: Bearer sk-plain")
     assert exchange(live.url, text).startswith(b"HTTP/1.1 400")
+
+
+def test_a_connection_is_kept_for_so_long_after_its_last_answer() -> None:
+    """Not from its beginning on, nor from the request; while one is being answered, for ever."""
+
+    async def main() -> None:
+        answering = asyncio.Event()
+
+        async def handler(request: Request, client: Client) -> None:
+            await client.body(1000, 10.0)
+            await answering.wait()
+            await client.send(200, [], b"ok")
+
+        front = Front(handler, LimitsSection(header_s=1e6))
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: front.made(front), "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        text = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nok"
+        for _ in range(2):
+            answering.clear()
+            writer.write(text)
+            while not any(each.busy for each in front.connections):
+                await asyncio.sleep(0)
+            (line,) = front.connections
+            front._sweep(loop.time() + 100 * front.idle_s)
+            assert not line.transport.is_closing()
+            await asyncio.sleep(0.01)
+            began = loop.time()
+            answering.set()
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200 ")
+            await reader.readexactly(2)
+            while line.busy:
+                await asyncio.sleep(0)
+            assert line.idle_since_s >= began
+            front._sweep(line.idle_since_s + front.idle_s - 0.01)
+            assert not line.transport.is_closing()
+        front._sweep(line.idle_since_s + front.idle_s + 0.01)
+        assert line.transport.is_closing()
+        assert await reader.read() == b""
+        writer.close()
+        server.close()
+
+    asyncio.run(main())

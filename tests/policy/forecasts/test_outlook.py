@@ -15,6 +15,7 @@ from wattlas.errors import InputError, UsageError
 from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours, Signals
 from wattlas.policy.forecasts.history import Known
+from wattlas.policy.forecasts.models import Persistence
 from wattlas.policy.forecasts.outlook import FORECASTS, FromPast, Perfect, forecast_outlook
 from wattlas.policy.forecasts.past import pasts_of
 from wattlas.policy.protocol import Forecast
@@ -160,6 +161,58 @@ def test_persistence_is_the_same_hour_of_the_day_before() -> None:
         forecast.carbon_g_per_kwh, world.deciding_g_per_kwh[:, day_before]
     )
     np.testing.assert_array_equal(forecast.demand_per_h, world.demand_per_h[:, :, day_before])
+
+
+def test_demand_is_never_expected_below_nothing() -> None:
+    """Whatever a model says; signals may be negative."""
+
+    class Falling(Persistence):
+        def quantiles(self, prepared, issued, ahead_h):  # type: ignore[no-untyped-def]
+            made = super().quantiles(prepared, issued, ahead_h)
+            return np.where(np.arange(made.shape[0])[:, None, None] % 2, made, made - 1e9)
+
+    known = learnt("persistence")
+    models = dict.fromkeys(known.models, Falling())
+    step = 30
+    came = known.scenario.demand_per_h[:, :, :step]
+    usual, forecast = (
+        FromPast(known.scenario, known.pasts, each, AHEAD_H, "falling").at(step, came)
+        for each in (known.models, models)
+    )
+    rows = usual.demand_per_h.reshape(-1, AHEAD_H).copy()
+    rows[::2] = 0.0
+    np.testing.assert_array_equal(forecast.demand_per_h.reshape(-1, AHEAD_H), rows)
+    assert (forecast.carbon_g_per_kwh < 0).any()
+
+
+def test_a_past_is_found_by_its_ids_and_what_it_lacks_is_unknown() -> None:
+    """Metros, classes and zones in another order are the same; those that are not there have no
+    past, which is not a past of nothing."""
+    past, now = parts(long_world())
+    turned = replace(
+        past,
+        metros=past.metros[::-1], classes=past.classes[::-1],
+        demand_per_h=past.demand_per_h[::-1, ::-1],
+        network=replace(past.network, rtt_metro_node_ms=past.network.rtt_metro_node_ms[::-1],
+                        modelled_metro_node=past.network.modelled_metro_node[::-1]),
+        signals=Signals(past.signals.zones[::-1], past.signals.price_usd_per_mwh[::-1],
+                        past.signals.average_g_per_kwh[::-1]),
+    )  # fmt: skip
+    whole, same = pasts_of(now, past), pasts_of(now, turned)
+    assert whole.price is not None
+    assert same.price is not None
+    for one, other in ((whole.demand, same.demand), (whole.carbon, same.carbon),
+                       (whole.price, same.price)):  # fmt: skip
+        np.testing.assert_array_equal(one.value, other.value)
+        assert one.ids == other.ids
+    first, classes = whole.span.first, len(now.classes)
+    away = replace(past.metros[1], id="elsewhere")
+    less = pasts_of(now, replace(past, metros=(past.metros[0], away, *past.metros[2:]))).demand
+    rows = np.zeros(len(less.value), bool)
+    rows[classes : 2 * classes] = True
+    assert np.isnan(less.value[rows, :first]).all()
+    np.testing.assert_array_equal(less.value[~rows], whole.demand.value[~rows])
+    np.testing.assert_array_equal(less.value[:, first:], whole.demand.value[:, first:])
 
 
 def test_a_perfect_forecast_is_the_rest_of_the_scenario() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,20 @@ def test_a_path_that_leads_nowhere(path: str, words: str, tiny: Scenario) -> Non
     """The part that is not there is named, with the nearest that is."""
     with pytest.raises(UsageError, match=words):
         wattlas.sweep(tiny, path, [1.0])
+
+
+def test_an_id_may_hold_points(tiny: Scenario) -> None:
+    """Also one that another id is the beginning of."""
+    names = ("eu.north.1", "eu", "eu.north")
+    regions = tuple(replace(r, id=name) for r, name in zip(tiny.regions, names, strict=True))
+    new = dict(zip((region.id for region in tiny.regions), names, strict=True))
+    nodes = tuple(replace(node, region=new[node.region]) for node in tiny.nodes)
+    world = replace(tiny, regions=regions, nodes=nodes)
+    for n, name in enumerate(names):
+        made = with_value(world, f"regions.{name}.pue", 1.7)
+        assert [region.pue == 1.7 for region in made.regions] == [k == n for k in range(3)]
+    with pytest.raises(UsageError, match=r"no regions `eu\.south`"):
+        with_value(world, "regions.eu.south.pue", 1.7)
 
 
 def test_values_that_may_not_be(tiny: Scenario) -> None:
