@@ -90,10 +90,11 @@ def with_value(scenario: Scenario, path: str, value: Any, times: bool = False) -
         return replace(scenario, **{head: _deep(getattr(scenario, head), rest, value, times, path)})
     entries = getattr(scenario, head)
     ids = [entry.id for entry in entries]
-    who, _, name = rest.partition(".")
-    if who not in (ALL, *ids):  # an id may hold a point
-        who, _, name = rest.rpartition(".")
-    if not who or (who != ALL and who not in ids):
+    begins = [each for each in (ALL, *ids) if f"{rest}.".startswith(f"{each}.")]
+    # An id may hold points, and begin with another one.
+    who = max(begins, key=len, default=rest.rpartition(".")[0])
+    name = rest[len(who) + 1 :]
+    if not begins:
         raise UsageError(f"`{path}`: no {head} `{who}`. {did_you_mean(who, [*ids, ALL])}")
     chosen = [who in (ALL, each) for each in ids]
     changed = tuple(
