@@ -18,7 +18,7 @@ from benchmarks.files import write_scenario
 from benchmarks.first_command import first_command
 from benchmarks.machine import machine, words
 from benchmarks.modelling import Built
-from benchmarks.program import _check_same, our_program
+from benchmarks.program import _best, _check_same, our_program
 from benchmarks.registry import Figure, RunOptions, registry, table
 from benchmarks.study import measured
 from benchmarks.worlds import months_world, world
@@ -72,6 +72,15 @@ def test_another_program_is_not_compared(change: dict[str, float]) -> None:
     _check_same("itself", mine, mine)
     with pytest.raises(ValueError, match="we"):
         _check_same("other", mine, replace(mine, **change))
+
+
+def test_the_first_run_is_not_counted() -> None:
+    """Of the others the quickest build and the quickest solve are told, each by itself."""
+    runs = [(0.1, 0.1), (3.0, 7.0), (2.0, 9.0), (4.0, 8.0)]
+    told = iter(Built(build / 2, build, solve, 3, 4, 5.0) for build, solve in runs)
+    best = _best(lambda *_: next(told), None, None, np.arange(1), 3)  # type: ignore[arg-type]
+    assert best == Built(1.0, 2.0, 7.0, 3, 4, 5.0)
+    assert next(told, None) is None
 
 
 def test_the_start_benchmark_runs() -> None:

@@ -86,6 +86,12 @@ def _as_written(patch: Patch, folder: Path) -> Sequence[Figure]:
 def _fleet(patch: Patch, folder: Path) -> Sequence[Figure]:
     patch.setattr(fleet, "example", lambda _name: TINY)
     figures = fleet.run(RunOptions("tiny", repeat=1))
+    some = tuple(
+        replace(region, on_demand_gpu=0.4 * n, on_demand_usd_per_gpu_h=1.0)
+        for n, region in enumerate(TINY.regions)
+    )
+    limited = fleet.terms_of(replace(TINY, regions=some))
+    assert Sizing.of(limited).nominal().value == pytest.approx(fleet._whole(limited)[1], rel=1e-5)
     terms = fleet.large_terms(_of_the_generator(patch, fleet, folder), hours=3)
     found, (took, value) = Sizing.of(terms).nominal(1e-6), fleet._whole(terms)
     assert found.value == pytest.approx(value, rel=1e-5)
