@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from ruamel.yaml import YAML
 from tests.acceptance.small_world import small_world
 from tests.examples import examples
 from tests.fleets import CLASSES, POINTS, binding_capacity
+from tests.serve.live import configuration, schedule
 from wattlas.cli import run
 from wattlas.data.scenario_file import load
 from wattlas.data.whole_file import write_texts
@@ -495,3 +497,42 @@ def test_a_folder_by_hour_is_not_half_replaced(
     assert (out / "swap.sh").stat().st_mode & 0o100
     assert export(fleet, "--to", "envoy", "--out", out) == 2
     assert "would undo these" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("listen", "host", "port"),
+    [
+        ("[::1]:8081", "::1", 8081),
+        ("127.0.0.1:81", "127.0.0.1", 81),
+        ("decide.in:9", "decide.in", 9),
+    ],
+)
+def test_addresses_are_written_as_each_gateway_reads_them(
+    tmp_path: Path, capsys: Captured, listen: str, host: str, port: int
+) -> None:
+    """With brackets in nginx and without them in Envoy, of the service and of servers of models;
+    what is no socket is no path."""
+    urls = {"oslo": f"http://{listen}", "austin": "https://llm.example"}
+    stated = configuration(urls, access_log="access.log")
+    stated["decisions"]["listen"] = listen
+    (tmp_path / "serve.yaml").write_text(json.dumps(stated))
+    (tmp_path / "schedule.json").write_text(json.dumps(schedule()))
+    (tmp_path / "token").write_text("secret")
+    given = [str(tmp_path / "serve.yaml"), "--token-file", str(tmp_path / "token")]
+    assert run(["export", "nginx", *given]) == 0
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    (asked,) = (line for line in lines if line.startswith("upstream wattlas_decisions "))
+    assert f"{{ server {where} max_fails" in asked
+    servers = [line for line in lines if line.startswith("upstream place_")]
+    assert sum(f"{{ server {where} max_fails" in line for line in servers) == 2
+    assert sum("{ server llm.example:443 max_fails" in line for line in servers) == 1
+    assert run(["export", "envoy", *given]) == 0
+    document = YAML(typ="safe", pure=True).load(capsys.readouterr().out)
+    found = Counter[tuple[str, int]]()
+    for cluster in document["static_resources"]["clusters"]:
+        for group in cluster["load_assignment"]["endpoints"]:
+            for each in group["lb_endpoints"]:
+                address = each["endpoint"]["address"]["socket_address"]
+                found[address["address"], address["port_value"]] += 1
+    assert found == {(host, port): 3, ("llm.example", 443): 1}

@@ -93,8 +93,7 @@ def _upstreams(config: ServeConfig, schedule: Schedule, places: list[Place]) -> 
     yield f"upstream wattlas_decisions {{ server {where} max_fails=0; keepalive 64; }}"
     for n, place in enumerate(places):
         address = _server_of(config, schedule, place)
-        host = f"[{address.host}]" if ":" in address.host else address.host
-        server = f"server {host}:{address.port} max_fails=0; keepalive 64;"
+        server = f"server {address.host}:{address.port} max_fails=0; keepalive 64;"
         yield f"upstream place_{n} {{ {server} }}"
 
 
