@@ -55,6 +55,25 @@ def test_day_ahead_prices_are_known_from_noon() -> None:
     assert known_until == {9: 21, 10: 45}  # 23 o'clock local time is 21 UTC
 
 
+@pytest.mark.parametrize("ahead_h", [1, 23, 24, 25, 48, 167, 168, 169, 192, 193, 400])
+def test_features_look_backwards(ahead_h: int) -> None:
+    """Whatever a series does after the hour of issue, and whatever its clue does that is not
+    published, features stay the same; however far ahead."""
+    history = world()
+    history = replace(history, clue=history.value[::-1] / 3, clue_known=history.known)
+    issued = np.array([24 * 40 + 5, 24 * 41 + 23])
+    at_hand = features(PreparedHistory.of(history), issued, ahead_h)
+    for n, hour in enumerate(issued):
+        later = np.arange(HOURS) > hour
+        other = replace(
+            history, value=np.where(later, 1e6, history.value),
+            clue=np.where(later, -1e6, history.clue),
+        )  # fmt: skip
+        made = features(PreparedHistory.of(other), issued, ahead_h)
+        for name in ("x", "anchor", "scale"):
+            np.testing.assert_array_equal(getattr(made, name)[:, n], getattr(at_hand, name)[:, n])
+
+
 def test_tariffs_are_always_known_and_measurements_never() -> None:
     """A tariff says all; of a measurement nothing is known ahead."""
     issued = np.arange(100)

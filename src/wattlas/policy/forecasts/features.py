@@ -100,7 +100,9 @@ def features(prepared: PreparedHistory, issued: np.ndarray, ahead_h: int) -> Fea
     anchor = at(value, target - back)
     scale = np.maximum(at(prepared.day_change, issued), LEAST_SCALE)
     same = [at(value, target - back - HOURS_PER_DAY * days) for days in DAYS_BACK]
-    weeks = [at(value, target - HOURS_PER_DAY * 7 * w) for w in range(1 + (back > 168), WEEKS + 2)]
+    first = -(-ahead_h // (7 * HOURS_PER_DAY))  # a later week is not over at the hour of issue
+    past_weeks = range(first, max(first + 1, WEEKS + 2))
+    weeks = [at(value, target - HOURS_PER_DAY * 7 * w) for w in past_weeks]
     levels = [at(mean, issued) for mean in prepared.means]
     relative = [*same, _nanmean([anchor, *same[:6]]), _nanmean(weeks), at(value, issued), *levels]
     change = [
