@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import replay
+from benchmarks import replay, small
 from benchmarks.__main__ import main
 from benchmarks.files import write_scenario
 from benchmarks.first_command import first_command
@@ -222,6 +222,11 @@ def test_the_small_benchmark_measures_the_default() -> None:
     many, first, alone = run("small", "tiny")
     assert "engine" in many.note
     assert "highs" in alone.note
+    work = 10 * 457  # centres and hours
+    assert f"{work / many.ours:,.0f} region-hours" in many.note
+    assert many.other is not None
+    assert f"{work / many.other:,.0f} by one LP" in many.note
+    assert many.target == pytest.approx(work / small.RATE)
     assert min(many.ours, first.ours, alone.ours) > 0
 
 

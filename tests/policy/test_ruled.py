@@ -318,3 +318,7 @@ def test_a_demand_that_nobody_expected_is_served_in_full() -> None:
         differs.add(places.tobytes())
     assert sooner
     assert len(differs) == 3
+    each = max(point.accelerators for point in world.points)
+    for part, manned in ((1.0, True), (1 - 1e-7, True), (1 - 1e-5, False)):
+        few = replace(world, reserved_gpu=np.full_like(gpu, each * part))
+        assert Nearest(few, judged).manned(0).all() == manned

@@ -213,6 +213,12 @@ def test_what_a_head_was_asked_before_changes_no_answer(tmp_path: Path) -> None:
             assert classes[last] == {"chat": "chat~green", "film": "film"}[MODELS[model]["class"]]
             full = wanted in ("default", "priority")
             assert (b"x-wattlas-reason: asked\r\n" in text) is full
+    again = json.dumps({"model": "llama", "messages": []}).encode()
+    revoked = {**config["tenants"]["acme"], "keys_sha256": ["0" * 64]}
+    live.write({**config, "tenants": {**config["tenants"], "acme": revoked}}, stated)
+    assert plane.take_config(live.folder / "serve.yaml") == []  # the schedule stays as it is
+    with pytest.raises(Refusal, match="key is missing or unknown"):
+        answers(head, again)
     plane.store.close()
     live.end()
 

@@ -332,6 +332,13 @@ def test_names_are_as_prometheus_wants_them() -> None:
         assert bool(metric.otel) is bool(metric.unit)
 
 
+def test_buckets_are_those_that_opentelemetry_advises() -> None:
+    """Durations in powers of two from 10 ms on, first tokens as its table has them."""
+    assert tuple(round(0.01 * 2**n, 2) for n in range(14)) == names.BUCKETS_S
+    small, large = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1), (0.25, 0.5, 0.75, 1.0)
+    assert (*small, *large, 2.5, 5.0, 7.5, 10.0) == names.FIRST_BUCKETS_S
+
+
 def test_each_gauge_shows_its_own_figure(tmp_path: Path) -> None:
     """Of a plane in which no two counts are equal."""
     live = Live(tmp_path)

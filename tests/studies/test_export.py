@@ -362,6 +362,9 @@ def test_yaml_reads_the_same_everywhere() -> None:
 def test_files_by_hour_and_their_swap(hourly: Weights, tmp_path: Path) -> None:
     """24 files with the weights, and a script that puts the one of an hour in place whole."""
     files = folder_files(hourly, Setting(), "litellm")
+    for hour in range(24):
+        head = files[f"hours/config-{hour:02d}.yaml"].splitlines()[0]
+        assert re.findall(r"UTC hour (\d+)", head) == [f"{hour:02d}"]
     assert sorted(files) == sorted(
         [*(f"hours/config-{hour:02d}.yaml" for hour in range(24)), "config.yaml", "swap.sh"]
     )

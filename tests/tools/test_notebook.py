@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tools.notebook import run_cells
+from tools.notebook import _outputs, run_cells
 
 NUMBER = re.compile(r"-?\d[\d,]*\.?\d*(?:e[-+]\d+)?")
 
@@ -57,3 +57,52 @@ def test_it_is_whole_and_small(notebook: dict[str, Any]) -> None:
     ids = [cell["id"] for cell in notebook["cells"]]
     assert len(set(ids)) == len(ids)
     assert len(json.dumps(notebook)) < 100_000
+
+
+def test_a_cell_shows_what_jupyter_would() -> None:
+    """What is printed, then the value of the last expression, unless a semicolon ends it; a text
+    is cut after 200 letters and one line, and cells share their names."""
+
+    class Table:
+        def _repr_html_(self) -> str:
+            return "<b>one</b>\n<i>two</i>"
+
+    sources = [
+        "print('a')\nx = 7\nx",
+        "x;",
+        "x = x + 1",
+        "'y' * 300",
+        "'p\\nq'",
+        "print(x)",
+        "t()",
+        "",
+    ]
+    cells = [{"cell_type": "code", "source": [text]} for text in sources]
+    cells[2]["cell_type"] = "markdown"
+    notebook = {
+        "cells": [{"cell_type": "code", "source": ["def t(): pass"]}, *cells],
+        "nbformat": 4,
+    }
+    made = run_cells(notebook)
+    assert made["nbformat"] == 4
+    assert made["cells"][3] == cells[2]
+    code = [cell for cell in made["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in code] == list(range(1, 9))
+    printed = {"output_type": "stream", "name": "stdout"}
+    value = {"output_type": "execute_result", "metadata": {}}
+    assert [cell["outputs"] for cell in code] == [
+        [],
+        [
+            {**printed, "text": ["a\n"]},
+            {**value, "execution_count": 2, "data": {"text/plain": ["7"]}},
+        ],
+        [],
+        [{**value, "execution_count": 4, "data": {"text/plain": ["'" + "y" * 199]}}],
+        [{**value, "execution_count": 5, "data": {"text/plain": ["'p\\nq'"]}}],
+        [{**printed, "text": ["7\n"]}],
+        [],
+        [],
+    ]
+    (shown,) = _outputs("Table()", {"Table": Table}, 3)
+    data = {"text/html": ["<b>one</b>\n", "<i>two</i>"], "text/plain": ["Table"]}
+    assert shown["data"] == data
