@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from wattlas.errors import InputError
 from wattlas.policy.cap import Counts, share_of
+from wattlas.replays.kernel.loop import allowed
+from wattlas.replays.kernel.state import DELIVERED, GRANTED
 
 SHARES = st.fractions(0, 1, max_denominator=50)
 
@@ -25,6 +28,19 @@ def test_room_is_the_most_that_the_rule_allows(
     counts = Counts(delivered, granted)
     assert counts.room(share, most) == max(allowed)
     assert counts.allow(share) == (granted + 1 <= share * (delivered + 1) or share == 1)
+
+
+def test_the_kernel_of_replays_has_the_same_rule() -> None:
+    """For all small counts, a share of nothing and of all among them; as it is written, for what is
+    compiled has no way in from here."""
+    rule = getattr(allowed, "py_func", allowed)
+    for p, q in ((0, 1), (1, 1), (1, 2), (3, 20), (19, 20)):
+        share = np.array([p, q], dtype=np.int64)
+        for delivered, granted in np.ndindex(45, 25):
+            counts = np.zeros(4, dtype=np.int64)
+            counts[[DELIVERED, GRANTED]] = delivered, granted
+            wanted = Counts(delivered, granted).allow(Fraction(p, q))
+            assert bool(rule(counts, share)) is wanted
 
 
 REQUESTS = st.lists(st.tuples(st.integers(1, 30), st.integers(1, 30), st.booleans()), max_size=120)

@@ -7,6 +7,7 @@ import re
 import subprocess
 from collections import Counter
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -539,3 +540,41 @@ def test_addresses_are_written_as_each_gateway_reads_them(
                 address = each["endpoint"]["address"]["socket_address"]
                 found[address["address"], address["port_value"]] += 1
     assert found == {(host, port): 3, ("llm.example", 443): 1}
+
+
+def test_live_gateways_know_the_places_of_every_hour(tmp_path: Path, capsys: Captured) -> None:
+    """Also one that only a later hour sends requests to, in full service or degraded; a place is no
+    fallback if any hour has it in full."""
+    stated = schedule()
+    (first,) = stated["hours"]
+    now = datetime.fromisoformat(first["issued_utc"])
+    chat, plain = ({**each} for each in first["sets"])
+    low = [("pune", "small"), ("oslo", "large")]
+    chat["full"] = [{"region": "pune", "point": "large"}]
+    chat["degraded"] = [{"region": r, "point": o, "share": 0.5} for r, o in low]
+    issued = (now + timedelta(days=1)).isoformat()
+    later = {**first, "issued_utc": issued, "sets": [chat, plain]}
+    stated |= {"hours": [first, later], "regions": {**stated["regions"], "pune": {"pue": 1.2}}}
+    urls = {name: f"http://{name}.in:8000" for name in ("oslo", "austin", "pune")}
+    config = configuration(urls, access_log="access.log")
+    (tmp_path / "serve.yaml").write_text(json.dumps(config))
+    (tmp_path / "schedule.json").write_text(json.dumps(stated))
+    (tmp_path / "token").write_text("secret")
+    given = [str(tmp_path / "serve.yaml"), "--token-file", str(tmp_path / "token")]
+    places = {("oslo", "large"), ("austin", "large"), ("oslo", "small"), ("pune", "large"),
+              ("pune", "small")}  # fmt: skip
+    assert run(["export", "envoy", *given]) == 0
+    document = YAML(typ="safe", pure=True).load(capsys.readouterr().out)
+    names = {each["name"] for each in document["static_resources"]["clusters"]}
+    assert {"/".join(place) for place in places} <= names
+    assert run(["export", "nginx", *given]) == 0
+    servers = re.findall(r"upstream place_\d+ \{ server (\w+)\.in:", capsys.readouterr().out)
+    assert Counter(servers) == Counter(region for region, _ in places)
+    out = tmp_path / "litellm"
+    assert run(["export", "litellm", given[0], "--out", str(out)]) == 0
+    (file,) = out.glob("*.yaml")
+    listed = YAML(typ="safe", pure=True).load(file.read_text())["model_list"]
+    told = [each["model_info"] for each in listed]
+    assert {(each["region"], each["point"]) for each in told} == places
+    fallbacks = {(each["region"], each["point"]) for each in told if each.get("fallback")}
+    assert fallbacks == {("oslo", "small"), ("pune", "small")}
