@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import replay, small
+from benchmarks import replay, small, study
 from benchmarks.__main__ import main
 from benchmarks.files import write_scenario
 from benchmarks.first_command import first_command
@@ -21,7 +21,7 @@ from benchmarks.modelling import Built
 from benchmarks.program import _best, _check_same, our_program
 from benchmarks.registry import Figure, RunOptions, registry, table
 from benchmarks.study import measured
-from benchmarks.worlds import months_world, world
+from benchmarks.worlds import ENERGY_KWH, GPU_H, SCALE, months_world, world
 from wattlas.data.scenario_file import load
 from wattlas.placement.api import plan
 from wattlas.placement.problem.instance import build_instance
@@ -92,6 +92,9 @@ def test_the_start_benchmark_runs() -> None:
 def test_a_world_in_files_is_the_world(tmp_path: Path, suffix: str) -> None:
     """Read from its files, a drawn world has the arrays and the optimum that it was drawn with."""
     drawn = world("tiny")
+    np.testing.assert_allclose(drawn.it_kwh, np.outer(SCALE[:2], ENERGY_KWH))
+    np.testing.assert_allclose(drawn.gpu_h, np.outer(SCALE[:2], GPU_H))
+    assert drawn.objective.carbon_price_usd_per_t == 100.0
     document = write_scenario(tmp_path / "w", drawn, suffix)
     found = load(document)
     for name in ("demand_per_h", "reserved_gpu", "price_usd_per_mwh", "average_g_per_kwh"):
@@ -123,10 +126,14 @@ def test_the_imports_benchmark_runs() -> None:
     assert [f.ours > 0 for f in run("imports", "tiny")] == [True, True]
 
 
-def test_the_study_benchmark_runs() -> None:
-    """Seconds and mebibytes of a whole study of the smallest example."""
+def test_the_study_benchmark_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seconds and mebibytes of a whole study of the smallest example, as its process took them."""
+    runs = []
+    monkeypatch.setattr(study, "measured", lambda given: runs.append(measured(given)) or runs[-1])
     seconds, memory = run("study", "tiny")
-    assert seconds.ours > 0
+    assert seconds.ours == runs[-1].wall_s > 0
+    assert memory.ours == runs[-1].peak_mib
+    assert f"{runs[-1].cpu_s:.1f} s of CPU time" in seconds.note
     assert 20 < memory.ours < 4000
 
 

@@ -246,6 +246,7 @@ def test_a_connection_is_kept_for_so_long_after_its_last_answer() -> None:
             (line,) = front.connections
             front._sweep(loop.time() + 100 * front.idle_s)
             assert not line.transport.is_closing()
+            assert line.transport.is_reading()
             await asyncio.sleep(0.01)
             began = loop.time()
             answering.set()
@@ -264,3 +265,42 @@ def test_a_connection_is_kept_for_so_long_after_its_last_answer() -> None:
         server.close()
 
     asyncio.run(main())
+
+
+def test_no_more_is_read_than_the_next_request() -> None:
+    """A client that sends on and on while its first request is answered is made to wait."""
+
+    async def main() -> None:
+        answering = asyncio.Event()
+
+        async def handler(request: Request, client: Client) -> None:
+            await client.body(1000, 10.0)
+            await answering.wait()
+            await client.send(200, [], request.path)
+
+        front = Front(handler, LimitsSection())
+        server = await asyncio.get_running_loop().create_server(
+            lambda: front.made(front), "127.0.0.1", 0
+        )
+        port = server.sockets[0].getsockname()[1]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        text = b"POST /%d HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n"
+        writer.write(text % 0)
+        while not any(each.busy for each in front.connections):
+            await asyncio.sleep(0)
+        (line,) = front.connections
+        assert line.transport.is_reading()
+        writer.write(text % 1)
+        while line.transport.is_reading():
+            await asyncio.sleep(0)
+        writer.write(text % 2)
+        answering.set()
+        for n in range(3):
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200 ")
+            assert await reader.readexactly(2) == b"/%d" % n
+        assert line.transport.is_reading()
+        writer.close()
+        server.close()
+
+    asyncio.run(asyncio.wait_for(main(), 20))

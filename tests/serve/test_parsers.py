@@ -86,11 +86,16 @@ STYLES = st.sampled_from([(",", ":"), (", ", ": "), (" ,\t", " :\n")])
 
 
 @given(OBJECTS, st.dictionaries(st.sampled_from(["model", "stream_options"]), VALUES),
-       STYLES, st.booleans())  # fmt: skip
+       STYLES, st.booleans(), st.sampled_from(["", "flex", "auto", None]),
+       st.integers(0, 6))  # fmt: skip
 def test_quick_edits_are_those_of_the_object(
-    said: dict[str, Any], values: dict[str, Any], style: tuple[str, str], ascii_: bool
-) -> None:
-    """However the text is written, and whatever stands in it beside."""
+    said: dict[str, Any], values: dict[str, Any], style: tuple[str, str], ascii_: bool,
+    tier: str | None, at: int,
+) -> None:  # fmt: skip
+    """However the text is written, and whatever stands in it beside; a tier stands anywhere."""
+    if tier != "":
+        entries = [each for each in said.items() if each[0] != "service_tier"]
+        said = dict([*entries[:at], ("service_tier", tier), *entries[at:]])
     text = json.dumps(said, separators=style, ensure_ascii=ascii_).encode()
     made = changed(text, said, values, drop=("service_tier",))
     expected = {k: v for k, v in {**said, **values}.items() if k != "service_tier"}

@@ -220,6 +220,10 @@ def test_a_perfect_forecast_is_the_rest_of_the_scenario() -> None:
     world = wattlas.example("tiny")
     forecast = Perfect(world).at(5, world.demand_per_h[:, :, :5])
     np.testing.assert_array_equal(forecast.price_usd_per_mwh, world.price_usd_per_mwh[:, 5:])
+    np.testing.assert_array_equal(forecast.carbon_g_per_kwh, world.deciding_g_per_kwh[:, 5:])
+    np.testing.assert_array_equal(forecast.demand_per_h, world.demand_per_h[:, :, 5:])
+    np.testing.assert_array_equal(forecast.utc, world.hours.utc[5:])
+    assert (forecast.issued_utc, forecast.step_h) == (world.hours.utc[5], world.hours.step_h)
     assert forecast.published.all()
     assert isinstance(forecast_outlook(world, "perfect"), Perfect)
 
@@ -231,6 +235,8 @@ def test_too_short_a_past_and_wrong_words_are_refused() -> None:
         forecast_outlook(now, "persistence")
     with pytest.raises(InputError, match=r"has 120 hours of past .*needs 1008.*--begin"):
         forecast_outlook(now, "boosted", past=past.at_hours(range(24 * 38, 24 * 43)))
+    with pytest.raises(InputError, match=r"has 72 hours of past .*needs 168"):
+        forecast_outlook(now, "climatology", past=past.at_hours(range(24 * 40, 24 * 43)))
     with pytest.raises(UsageError, match="there is no `wat`"):
         forecast_outlook(now, "wat", past=past)
     zone = now.regions[0].zone
