@@ -94,6 +94,18 @@ def test_a_class_of_a_file(world: Scenario, mine: Path) -> None:
     assert made.twice == 2.0  # type: ignore[attr-defined]
 
 
+def test_files_of_one_name_stay_apart(world: Scenario, mine: Path) -> None:
+    """And apart from a module that is called so."""
+    other = mine.parent / "other" / "json.py"
+    other.parent.mkdir()
+    other.write_text(mine.read_text().replace("number = 3", "number = 4"))
+    mine = mine.rename(mine.with_name("json.py"))
+    made = [policy_of(world, f"{path}:Mine") for path in (mine, other)]
+    homes = [sys.modules[type(each).__module__] for each in made]
+    assert [home.number for home in homes] == [3, 4]
+    assert sys.modules["json"] is json
+
+
 def test_what_a_policy_refuses_in_our_words_stays(world: Scenario, mine: Path) -> None:
     """A problem that it names itself is not wrapped in another."""
     with pytest.raises(InputError) as caught:

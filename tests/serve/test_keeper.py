@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.serve.toys import contracts, facts, outcome, rows_of, table
+from tests.serve.toys import NOON_S, contracts, facts, outcome, rows_of, table
 from wattlas.serve.decision import Reason, decide, settle
-from wattlas.serve.ledger.book import TOGETHER, Book
+from wattlas.serve.ledger.book import FORGOTTEN_S, TOGETHER, Book
 from wattlas.serve.ledger.journal import Row
 from wattlas.serve.ledger.keeper import JUMP_S, LONGER_S, PER_ROW_S, SETTLED_S, SWEEP_S, Keeper
 from wattlas.serve.ledger.sqlite import SqliteStore
@@ -97,4 +97,22 @@ def test_a_clock_may_drift_by_less_than_a_jump_from_sweep_to_sweep(
     )
     assert second(0.0) is None
     assert keeper.jumps == 1
+    store.close()
+
+
+def test_what_nobody_settles_is_swept_now_and_then(tmp_path: Path) -> None:
+    """Once it is too old and a sweep is due, it is booked as lost by the clock's own time."""
+    now = [0.0, NOON_S]
+    book, store = Book(rows_of, contracts()), SqliteStore(tmp_path / "ledger.sqlite")
+    keeper = Keeper(book, store, lambda: now[1], lambda: now[0])
+    assert decide(facts("old"), table(), book) is not None
+    for hours in (FORGOTTEN_S / 3600 - 0.5, 1.0):
+        now[0] += 3600 * hours
+        now[1] += 3600 * hours
+        assert decide(facts(f"new {hours}", utc_s=now[1]), table(), book) is not None
+        keeper.watch_clock()
+        assert book.trouble is None
+    assert set(book.in_flight) == {"new 5.5", "new 1.0"}
+    (row,) = book.collect().rows
+    assert (row.id, row.end, row.ended_us) == ("old", "lost", round(now[1] * 1e6))
     store.close()

@@ -91,6 +91,19 @@ def test_forecasts_are_judged_by_signal_series_and_horizon(
     assert titles[-2:] == ["What the forecast cost", "How good the forecasts were"]
 
 
+def test_each_policy_is_made_once() -> None:
+    """Whoever is compared with the same best has it once, before those that it is for."""
+    world = wattlas.example("tiny").at_hours(range(6))
+    foresight = Foresight(forecast="perfect", look_ahead_h=2)
+    asked = ["plan", "oracle", "rolling", "oracle"]
+    made = foresight.made(asked, world, lambda: world)
+    assert [each if isinstance(each, str) else each.name for each in made] == [
+        "plan", "oracle", "rolling",
+    ]  # fmt: skip
+    alone = foresight.made(["rolling"], world, lambda: world)
+    assert [each if isinstance(each, str) else each.name for each in alone] == ["oracle", "rolling"]
+
+
 def test_on_the_truth_there_is_no_regret() -> None:
     """`perfect`: nothing to compare a forecast with but the oracle, and nothing is judged."""
     told = Foresight("perfect", look_ahead_h=6)

@@ -192,6 +192,21 @@ def test_skill_counts_only_what_was_not_published(model: Boosted) -> None:
     assert np.isnan(tariff.median)
 
 
+def test_a_series_of_too_few_hours_has_no_skill() -> None:
+    """The least number of hours is enough; errors are means over those that count alone."""
+    first, last = 24 * 80, 24 * 82
+    history = world()
+    history.value[1, first + 5] = np.nan
+    (enough,) = skill(Persistence(), history, first, last, (24,), least_hours=46)
+    assert enough.hours.tolist() == [48, 46]  # the hour itself, and the same a day later
+    gone = np.abs(history.value[:, first:last] - history.value[:, first - 24 : last - 24])
+    np.testing.assert_allclose(enough.error, np.nanmean(gone, axis=1))
+    (few,) = skill(Persistence(), history, first, last, (24,), least_hours=47)
+    np.testing.assert_allclose(few.error, [enough.error[0], np.nan])
+    assert np.isnan(few.persistence).tolist() == [False, True]
+    assert few.median == pytest.approx(float(few.skill[0]))
+
+
 def test_the_reference_is_the_better_of_two() -> None:
     """The last value is nearer an hour ahead, the day before is nearer half a day ahead."""
     near, far = skill(Latest(), world(), 24 * 80, HOURS, (1, 12))

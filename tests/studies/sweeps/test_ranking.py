@@ -101,6 +101,11 @@ def test_indices_of_a_function_whose_indices_are_known(
     )
     assert [row["first"] for row in rows] == pytest.approx(list(alone.first_order), abs=1e-12)
     assert [row["total"] for row in rows] == pytest.approx(list(alone.total_order), abs=1e-12)
+    theirs = alone.bootstrap(confidence_level=0.95, n_resamples=200)
+    for name, interval in (("first", theirs.first_order), ("total", theirs.total_order)):
+        ends = interval.confidence_interval
+        ours = [row[f"{name}_high"] - row[f"{name}_low"] for row in rows]
+        assert ours == pytest.approx(list(ends.high - ends.low), rel=0.25)
 
 
 def test_points_with_a_failed_run_are_left_out_and_told(
