@@ -109,6 +109,7 @@ def test_sums_are_those_of_revised_signals(said: Any, first: Any, second: Any) -
     ))) for key in {*first, *second}}  # fmt: skip
     after, before = total(kept), total(rows)
     assert close(after, wanted(rows, merged), len(rows))
+    assert 0 <= after["unknown"] <= before["unknown"]
     for name in ("requests", "whole", "degraded", "tokens_in", "it_mj", "facility_mj", "usual_mj"):
         assert after[name] == before[name]
 
