@@ -27,7 +27,7 @@ from wattlas.serve.decision import Asked, Decision, End, Facts, Reason, Settleme
 from wattlas.serve.ledger.journal import Batch, ContractWindow, Row
 from wattlas.serve.ledger.sqlite import SqliteStore
 from wattlas.serve.revised import read_revised
-from wattlas.serve.statements import statement, statement_csv, statement_rows, total
+from wattlas.serve.statements import SUMS, statement, statement_csv, statement_rows, total
 
 HOURS_US = [round(START_S * 1e6) + n * HOUR_US for n in range(2)]
 MONTH = "2026-11"
@@ -137,6 +137,11 @@ def test_what_becomes_known_is_no_longer_unknown() -> None:
     sums = total([*rows, *made])
     assert (sums["unknown"], sums["corrections"]) == (0, len(made))
     assert close(sums, wanted(rows, signals), 2)
+    known = [row._replace(**{n: 7 for n in SUMS if getattr(row, n) is None}) for row in rows]
+    assert total(known)["unknown"] == 0
+    made = of_signals(known, signals, "v2", "late", NOW_US)
+    assert made
+    assert [row.filled for row in made] == [0] * len(made)
 
 
 def test_a_wrong_row_is_corrected_by_its_id() -> None:
