@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from tests.serve.live import KEYS, TOKEN, Live, configuration, schedule
 from tests.serve.toys import KEY, NOON_S, book, contracts, facts, outcome, rows_of, table
 from wattlas.model.objective import Window
+from wattlas.serve import seal as seal_module
 from wattlas.serve.calendar import WindowCalendar
 from wattlas.serve.decision import (
     Asked,
@@ -37,6 +38,7 @@ from wattlas.serve.plane import open_plane
 from wattlas.serve.run import store_of
 from wattlas.serve.schedule import Schedule
 from wattlas.serve.schedule_parts import parse_part
+from wattlas.serve.seal import Seal
 from wattlas.serve.table import Place, Quota
 
 FULL = {Place("oslo", "large"), Place("austin", "large")}
@@ -368,3 +370,15 @@ def test_rows_keep_the_share_of_a_contract_apart() -> None:
     made.recorded(batch, Recorded(0, (0, 5), {}))
     assert not made.take(*KEY, "all")
     assert made.take("other", "green", "all")
+
+
+def test_only_so_many_sealed_texts_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever sends requests of ever other kinds fills no memory, and each opens all the same."""
+    monkeypatch.setattr(seal_module, "MOST_KNOWN", 8)
+    seal, made = Seal(b"k" * 32), []
+    for n in range(30):
+        decision = decided(stocked(0), facts(f"{n}", tenant=f"t{n % 11}", utc_s=NOON_S + n))
+        made.append((decision, seal.sealed(decision)))
+        assert len(seal._known) <= 8
+    assert all(seal.opened(text) == decision for decision, text in made)
+    assert len({text for _, text in made}) == 30

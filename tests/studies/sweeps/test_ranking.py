@@ -143,6 +143,39 @@ def test_effects_of_a_sum_are_its_parts(weights: list[float]) -> None:
         assert sum(row["first"] for row in rows) == pytest.approx(1.0)
 
 
+@given(
+    st.sets(st.integers(0, 11), max_size=7), st.lists(st.floats(-9, 9), min_size=12, max_size=12)
+)
+def test_runs_without_a_result_weigh_nothing(lost: set[int], cost: list[float]) -> None:
+    """Means and parts of the variance are those of the runs that are left, by plain loops."""
+    design = SweepDesign.of(
+        {"regions.a.pue": (1.1, 1.2, 1.3), "regions.b.pue": (1.1, 1.2, 1.3, 1.4)}
+    )
+    points = list(product((1.1, 1.2, 1.3), (1.1, 1.2, 1.3, 1.4)))
+    told = [None if n in lost else value for n, value in enumerate(cost)]
+    columns: dict[str, Any] = dict(zip(design.columns, zip(*points, strict=True), strict=True))
+    frame = pl.DataFrame({**columns, **dict.fromkeys(design.of_verb.ranked, told)},
+                         schema_overrides=dict.fromkeys(design.of_verb.ranked, pl.Float64))  # fmt: skip
+    rows = {r["field"]: r for r in ranking(design, frame)[0] if r["metric"] == "cost_usd"}
+    left = [value for value in told if value is not None]
+    mean = sum(left) / len(left)
+    spread = sum((value - mean) ** 2 for value in left)
+    for at, field in enumerate(design.columns):
+        groups: dict[float, list[float]] = {}
+        for point, value in zip(points, told, strict=True):
+            if value is not None:
+                groups.setdefault(point[at], []).append(value)
+        means = {value: sum(each) / len(each) for value, each in groups.items()}
+        between = sum(len(each) * (means[v] - mean) ** 2 for v, each in groups.items())
+        row = rows[field]
+        assert (row["low"], row["high"]) == pytest.approx(
+            (min(means.values()), max(means.values()))
+        )
+        assert row["swing"] == pytest.approx(max(means.values()) - min(means.values()), abs=1e-9)
+        if spread > 1e-6:
+            assert row["first"] == pytest.approx(between / spread, abs=1e-9)
+
+
 def test_a_sweep_from_python(tmp_path: Path) -> None:
     """A design, a folder, and the tables as frames; a range where values belong is refused."""
     design = wattlas.SweepDesign.of({PUE.field: [1.1, 1.3]})
