@@ -18,6 +18,7 @@ from wattlas.errors import InfeasibleError, InputError, UsageError
 from wattlas.model.offer import full_service
 from wattlas.model.plan import UNSERVED, Plan
 from wattlas.model.scenario import Scenario
+from wattlas.model.signals import Hours
 from wattlas.placement.compare.baselines import baseline
 from wattlas.placement.problem.feasibility import degraded_points, feasibility
 from wattlas.placement.problem.instance import build_instance
@@ -26,6 +27,7 @@ from wattlas.policy.registry import entries, parsed, policy_of, split
 from wattlas.policy.rolling import rolling
 from wattlas.policy.rules import hourly
 from wattlas.policy.rules.fallback import Nearest
+from wattlas.policy.rules.hourly import step_of
 from wattlas.policy.rules.ruled import latency
 from wattlas.replays.arrivals.stream import AtRates
 from wattlas.replays.run import replay
@@ -152,6 +154,21 @@ def test_a_policy_goes_by_what_is_observed(tiny: Scenario, name: str) -> None:
         np.testing.assert_allclose(
             rates(other, got, hour), rates(other, wanted, hour), atol=1e-6 * got.share.max()
         )
+
+
+@pytest.mark.parametrize("step_h", [0.5, 1.0])
+def test_a_moment_lies_in_the_step_that_holds(tiny: Scenario, step_h: float) -> None:
+    """From its beginning until just before the next one; before the first and after the last there
+    is none."""
+    start = str(tiny.hours.utc[0])
+    s = replace(tiny, hours=Hours.range(start, tiny.hours.count, step_h=step_h))
+    step, second = np.timedelta64(round(3600 * step_h), "s"), np.timedelta64(1, "s")
+    for n, begins in enumerate(s.hours.utc.astype("datetime64[s]")):
+        assert step_of(s, begins, "p") == step_of(s, begins + step - second, "p") == n
+    first, last = (s.hours.utc[n].astype("datetime64[s]") for n in (0, -1))
+    for moment in (first - second, last + step, last + 2 * step):
+        with pytest.raises(InputError, match="which the placement does not hold"):
+            step_of(s, moment, "p")
 
 
 def test_signals_that_are_not_observed_are_those_forecast(tiny: Scenario) -> None:
