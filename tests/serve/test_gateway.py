@@ -78,6 +78,18 @@ def test_an_answer_says_how_it_was_served(live: Live) -> None:
     assert len(live.rows()) == before + 2
 
 
+def test_the_region_that_is_told_is_the_one_that_was_asked(live: Live) -> None:
+    """Also over connections that are kept, to servers of which only the port differs."""
+    counts = {region: len(stub.asked) for region, stub in live.stubs.items()}
+    for _ in range(8):
+        answer = post(live, GOOD, KEYS["plain"])
+        assert answer.status == 200
+        region = answer.getheader("x-wattlas-region")
+        counts[region] += 1
+        assert {name: len(stub.asked) for name, stub in live.stubs.items()} == counts
+    assert min(counts.values()) > 0
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_an_answer_says_how_many_more_may_be_open(live: Live, stream: bool) -> None:
     """In the words that OpenAI's clients read, and in those of the draft."""

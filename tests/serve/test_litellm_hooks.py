@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from tests.serve.live import TOKEN, Live
 from wattlas.serve import litellm
 from wattlas.serve.ledger.journal import Row
-from wattlas.serve.litellm import DecisionClient, Hooks
+from wattlas.serve.litellm import DecisionClient, Hooks, Open
 
 DEPLOYMENTS: list[dict[str, Any]] = [
     {"model_info": {"region": region, "point": point, "fallback": point == "small"}}
@@ -257,3 +258,33 @@ def test_a_connection_that_was_closed_is_opened_again(live: Live) -> None:
             await service.post("/nothing", [])
 
     run(live, work)
+
+
+PLACES = [("oslo", "large"), ("austin", "large"), ("oslo", "small"), ("austin", "small")]
+DEPLOYMENTS = [
+    {"model_name": str(n), "model_info": {"region": r, "point": o, "fallback": o == "small"}}
+    for n, (r, o) in enumerate([*PLACES, PLACES[0]])  # two deployments at the first place
+]
+
+
+@pytest.mark.parametrize("failed", [set(c) for n in range(5) for c in combinations(PLACES, n)])
+@pytest.mark.parametrize("decided", PLACES)
+def test_where_a_try_may_go(decided: tuple[str, str], failed: set[tuple[str, str]]) -> None:
+    """Where it was decided; else a place of its tier that has not failed; else, from the fallback,
+    one of full service; else its tier once more. Never from full service to the fallback."""
+    low = decided[1] == "small"
+    entry = Open({"region": decided[0], "point": decided[1], "degraded": low})
+    entry.failed = set(failed)
+    at = [(d["model_info"]["region"], d["model_info"]["point"]) for d in entry.choose(DEPLOYMENTS)]
+    own = [place for place in PLACES if (place[1] == "small") is low]
+    full = [place for place in PLACES if place[1] == "large"]
+    if decided not in failed:
+        wanted = {decided}
+    elif set(own) - failed:
+        wanted = set(own) - failed
+    elif low and set(full) - failed:
+        wanted = set(full) - failed
+    else:
+        wanted = set(own)
+    assert set(at) == wanted
+    assert at.count(PLACES[0]) == (2 if PLACES[0] in wanted else 0)

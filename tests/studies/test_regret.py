@@ -135,7 +135,7 @@ def test_a_policy_that_cannot_be_followed_is_told() -> None:
     """Among several, a rule that overfills a region has its reason; alone it is an error."""
     world = thin(wattlas.example("tiny"), 0.02, 1)
     tight = replace(world, reserved_gpu=world.reserved_gpu * np.array([[1.0], [0.0], [1.0]]))
-    made = wattlas.replay(tight, ["nearest", "greedy", "uniform"])
+    made = wattlas.replay(tight, ("nearest", "greedy", "uniform"))
     assert "full" in made.refused["uniform"]
     rows = made.to_polars("replay_policies")
     assert rows.filter(policy="uniform")["reason"][0] == made.refused["uniform"]
