@@ -30,3 +30,15 @@ def test_an_id_is_taken_once(recordings: list[list[str]]) -> None:
 def test_no_two_ids_share_a_place(one: str, other: str) -> None:
     """A number with a leading zero is another id than that without."""
     assert (place_of(one) == place_of(other)) is (one == other)
+
+
+def test_every_number_is_a_bit_of_its_own() -> None:
+    """Over several blocks, in one recording and once more from what was written."""
+    ids = [f"a-{n}" for n in range(1, 2 * PER_BLOCK + 3)]
+    taken = Taken({}.get)
+    assert all(taken.take(id) for id in ids)
+    kept = {block: bytes(bits) for block, bits in taken.changed.items()}
+    assert sum(byte.bit_count() for bits in kept.values() for byte in bits) == len(ids)
+    again = Taken(kept.get)
+    assert not any(again.take(id) for id in ids)
+    assert again.changed == {}

@@ -30,11 +30,13 @@ from tests.serve.live import (
 )
 from tests.serve.test_apis import MESSAGES, post, stock
 from wattlas.serve import names
-from wattlas.serve.decision import Asked, End, Reason, Settlement
+from wattlas.serve.decision import Asked, Decision, End, Facts, Reason, Settlement
+from wattlas.serve.gateway.trail import Trail
 from wattlas.serve.ledger.journal import ContractWindow, Counts
 from wattlas.serve.metrics import metrics_text
 from wattlas.serve.plane import open_plane
 from wattlas.serve.run import check_files, store_of
+from wattlas.serve.table import Place
 from wattlas.serve.totals import MetricTotals
 
 
@@ -330,6 +332,21 @@ def test_names_are_as_prometheus_wants_them() -> None:
         assert re.fullmatch(r"wattlas_[a-z0-9_]+", metric.name)
         assert not metric.name.endswith("_total")
         assert bool(metric.otel) is bool(metric.unit)
+
+
+def test_a_trail_tells_each_place_once() -> None:
+    """From the moment that it was asked until it has come to its end, with what went wrong."""
+    trail = Trail()
+    trail.answered("nobody was asked")
+    places = [Place("oslo", "large"), Place("austin", "large")]
+    for place, fault in zip(places, ("refused", ""), strict=True):
+        facts = Facts("1", "acme", "green", "lagos", "chat", Asked.AUTO, 1e9)
+        trail.asks(Decision(facts, "all", False, place, Reason.CAP, 3))
+        trail.answered(fault)
+        trail.answered("once more")
+    assert [each.decision.place for each in trail.tries] == places
+    assert [each.fault for each in trail.tries] == ["refused", ""]
+    assert all(trail.began_ns <= each.began_ns <= each.ended_ns for each in trail.tries)
 
 
 def test_buckets_are_those_that_opentelemetry_advises() -> None:
