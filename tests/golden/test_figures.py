@@ -23,8 +23,9 @@ import pytest
 import wattlas
 from tests.policy.asked import driven
 from tests.replays.worlds import green, thin
-from tests.serve.live import configuration
+from tests.serve.live import KEYS, TOKEN, configuration
 from tests.serve.live import schedule as stated_schedule
+from wattlas.errors import InputError
 from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours
 from wattlas.policy.forecasts.outlook import forecast_outlook
@@ -33,9 +34,12 @@ from wattlas.policy.rolling import rolling
 from wattlas.policy.routing import Routing
 from wattlas.replays.service.model import PowerCurve, ServiceModel
 from wattlas.replays.service.serving import Serving
-from wattlas.serve.config import PublishSection
+from wattlas.serve.config import PublishSection, read_config
 from wattlas.serve.corrections import Revised, correct, correct_request
 from wattlas.serve.decision import Asked, End, Reason, Settlement
+from wattlas.serve.decisions import Decisions
+from wattlas.serve.gateway.errors import Refusal
+from wattlas.serve.heads import Head, answer_of
 from wattlas.serve.metered_hours import correct_energy
 from wattlas.serve.metrics import metrics_text
 from wattlas.serve.plane import Plane, PlaneClock, open_plane
@@ -251,9 +255,102 @@ def _live(folder: Path) -> Iterator[str]:
     store.close()
 
 
+QUESTIONS: tuple[tuple[str, str, Any], ...] = (
+    ("POST", "/decide", {"tenant": "acme", "model": "llama"}),
+    ("POST", "/decide", {"tenant": "acme", "class": "chat", "service_tier": "flex"}),
+    ("POST", "/decide", {"tenant": "plain", "model": "llama", "metro": "lagos"}),
+    ("POST", "/decide", {"tenant": "acme", "model": "llama", "service_tier": "priority"}),
+    ("POST", "/decide", {"tenant": "nobody", "model": "llama"}),
+    ("POST", "/decide", {"tenant": "acme", "model": "llama", "metro": "mars"}),
+    ("POST", "/decide", {"tenant": "acme", "model": 7}),
+    ("POST", "/decide", {"tenant": "acme", "class": "video"}),
+    ("POST", "/decide", [1]),
+    ("GET", "/decide", None),
+    ("POST", "/settle", [{"id": "none"}]),
+    ("POST", "/settle", [{"id": 7}, {}]),
+    ("POST", "/settle", {}),
+    ("GET", "/routing", None),
+    ("GET", "/healthz", None),
+    ("GET", "/forward", None),
+    ("POST", "/forward", None),
+    ("GET", "/nowhere", None),
+    ("POST", "/authz/v1/chat/completions", {"model": "llama", "messages": []}),
+    ("POST", "/authz/v1/chat/completions", {"model": "gpt", "messages": []}),
+    ("POST", "/authz/v1/chat/completions", {"model": "llama"}),
+    ("POST", "/authz/v1/messages", {"model": "gpt", "messages": [], "max_tokens": 1}),
+    ("POST", "/authz/v1/responses", {"model": "llama", "input": 7}),
+    ("GET", "/authz/v1/chat/completions", None),
+    ("POST", "/authz/v1/nothing", {"model": "llama"}),
+    ("GET", "/openapi.json", None),
+)
+
+
+def _decisions(folder: Path) -> Iterator[str]:
+    """What other gateways are answered, head and body."""
+    now = [NOON.timestamp() + 30.0]
+    plane = _plane(folder, now)
+    port = plane.config.document.decisions
+    assert port is not None
+    answers = Decisions(plane, port)
+    account = (b"authorization", b"Bearer " + KEYS["acme"].encode())
+    token = (b"x-wattlas-token", TOKEN.encode())
+    for n, (method, path, said) in enumerate(QUESTIONS):
+        yield f"== {method} {path} {'' if said is None else json.dumps(said)}"
+        headers = [token, account] if n % 7 != 4 else [token]
+        body = b"" if said is None else json.dumps(said).encode()
+        try:
+            answered = answers(Head(method.encode(), path.encode(), headers), body)
+        except Refusal as refusal:
+            answered = refusal.status, refusal.headers, refusal.body
+        if isinstance(answered, tuple):
+            answered = answer_of(*answered)
+        text = re.sub(r"boot-(\d+)\.[\w.=\-]+", r"boot-\1 sealed", answered.decode())
+        lines = (line for line in text.split("\r\n") if not line.startswith("content-length"))
+        yield "\n".join(_pretty(line) for line in lines).rstrip()
+    yield str(sorted(plane.events.items()) + sorted(plane.reasons.items()))
+    plane.store.close()
+
+
+def _pretty(line: str) -> str:
+    return json.dumps(json.loads(line), indent=1) if line.startswith(("{", "[")) else line
+
+
+WRONG = """
+schedule: schedule.json
+gateway: {listen: "8080"}
+decisions: {listen: "127.0.0.1:99999"}
+admin: {socket: a.sock, listen: "127.0.0.1:1"}
+upstreams:
+  oslo: {url: "oslo:8000", key_env: NO_SUCH_KEY_HERE, points: {small: "ftp://x"}, meter: neurowatt}
+  austin: {url: "http://a", meter: {header: x-energy}}
+models: {llama: {class: chat, tier: gold}}
+contracts: {green: {share_max: 1.5, zone: Mars/Base}, blue: {share_max: 2/0}}
+tenants:
+  acme: {keys_sha256: [abc], contract: gren}
+  other: {keys_sha256: [], metro: lagos, most_in_flight: 0}
+limits: {body_s: 0, nothing: 3}
+publish: {provider: me, methodology: "http://x", target: t}
+"""
+
+
+def _config(folder: Path) -> Iterator[str]:
+    """What is told of a configuration in which much is wrong, and of less."""
+    texts = [WRONG]
+    for drop in ("tier: gold", "limits: .*", "  other: .*", ", meter: .*neurowatt", "blue: .*/0"):
+        texts.append(re.sub(drop, "", texts[-1]))
+    for text in texts:
+        (folder / "serve.yaml").write_text(text)
+        yield "=="
+        try:
+            read_config(folder / "serve.yaml")
+        except InputError as error:
+            for each in error.problems:
+                yield f"{each.where}: {each.what} | {each.fix}"
+
+
 CASES: dict[str, Callable[[Path], Iterator[str]]] = {
     "policies": _policies, "replays": _replays, "forecasts": _forecasts, "schedule": _schedule,
-    "plane": _live,
+    "plane": _live, "decisions": _decisions, "config": _config,
 }  # fmt: skip
 
 
