@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import live_load
+from benchmarks import live, live_load
 from benchmarks.live import percentile
 from benchmarks.live_idle import Idle
 from benchmarks.live_load import BODY, Client, Listener, StubProtocol, request
@@ -155,3 +155,22 @@ def test_so_many_values_are_at_most_a_percentile() -> None:
     values = [float((37 * n) % 100) for n in range(100)]
     assert [percentile(values, share) for share in (0.0, 0.5, 0.99, 1.0)] == [0, 50, 99, 99]
     assert percentile([3.0], 0.5) == 3.0
+
+
+def test_memory_of_open_streams_is_the_most_that_was_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While they were open."""
+    seen: list[float] = []
+
+    def look(_running: Any) -> float:
+        seen.append((10.0, 30.0, 20.0)[min(len(seen), 2)])
+        return seen[-1]
+
+    def open_streams(_port: int, count: int, tokens: int, *_more: Any, **_else: Any) -> list[float]:
+        while len(seen) < 3:
+            time.sleep(0.01)
+        return [0.0] * (count * tokens)
+
+    monkeypatch.setattr(live, "resident_mib", look)
+    monkeypatch.setattr(live, "streams", open_streams)
+    figure = live.memory_open(7, None, 1)  # type: ignore[arg-type]
+    assert (figure.phase, figure.ours, figure.unit) == ("memory, 7 open streams", 30.0, "MiB")

@@ -122,7 +122,13 @@ def test_points_with_a_failed_run_are_left_out_and_told(
     for row, part in zip(rows, (9 / 14, 4 / 14, 1 / 14), strict=True):
         assert row["total"] == pytest.approx(part, abs=0.12)
     everything = frozenset(range(5 * 64))
-    assert ranking(sweep.design, runs(sweep, max, everything)) == ([], ())
+    nothing = runs(sweep, max, everything)
+    assert ranking(sweep.design, nothing) == ([], ())
+    found = SweepFindings(sweep, nothing)
+    assert found.sentence() == "Over 320 runs of function, none has a result."
+    empty, failed = found.listings()
+    assert (empty.notes, failed.notes) == ((), ("317 more.",))
+    assert found.exit_code == 3
 
 
 @given(st.lists(st.floats(-5, 5), min_size=3, max_size=3))
