@@ -117,13 +117,15 @@ def _with_new_hour(layout: ColumnLayout, program: Lp, basis: Statuses, value: np
         rows.append(_of_hour(block, first, place, value))
         where.append(np.arange(at + first, at + count))
         at += count
+    own_rows = np.concatenate(where)
     own = Lp(program.cost[columns], program.lower[columns], program.upper[columns], rows)
-    answer = highs.solve(own, keep_basis=True)
+    start = Statuses(basis.columns[columns], basis.rows[own_rows])
+    answer = highs.solve(own, start=start, keep_basis=True)
     if answer.status is not Status.OPTIMAL or answer.basis is None:
         return False
     value[columns] = answer.x
     basis.columns[columns] = answer.basis.columns
-    basis.rows[np.concatenate(where)] = answer.basis.rows
+    basis.rows[own_rows] = answer.basis.rows
     return True
 
 
