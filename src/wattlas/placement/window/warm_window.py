@@ -2,9 +2,10 @@
 
 Windows that roll share most of their hours. The statuses of an hour's columns and rows are those
 that it had in the last window. An hour that is new is first solved by itself, after what the last
-window leaves running. Where what that window planned is still the point of its basis, as it is
-where all came as forecast, the two together are a feasible basis, and the primal simplex goes on
-from there: few prices change. Elsewhere the dual simplex starts from the statuses.
+window leaves running and from the statuses of the hour before it. Where what that window planned is
+still the point of its basis, as it is where all came as forecast, the two together are a feasible
+basis, and the primal simplex goes on from there: few prices change. Elsewhere the dual simplex
+starts from the statuses.
 """
 
 from __future__ import annotations
