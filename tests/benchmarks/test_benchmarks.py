@@ -20,6 +20,7 @@ from benchmarks.files import write_scenario
 from benchmarks.first_command import first_command
 from benchmarks.machine import machine, words
 from benchmarks.modelling import Built
+from benchmarks.page import LENGTH_PX, WEIGHT_MB
 from benchmarks.program import _best, _check_same, our_program
 from benchmarks.registry import Figure, RunOptions, registry, table
 from benchmarks.study import measured
@@ -136,14 +137,21 @@ def test_the_imports_benchmark_runs() -> None:
 
 
 def test_the_study_benchmark_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seconds and mebibytes of a whole study of the smallest example, as its process took them."""
+    """Seconds and mebibytes of a whole study of the smallest example, as its process took them; its
+    page as a browser has it, where there is one: lighter than is asked for, and no longer before
+    its appendix.
+    """
     runs = []
     monkeypatch.setattr(study, "measured", lambda given: runs.append(measured(given)) or runs[-1])
-    seconds, memory = run("study", "tiny")
+    seconds, memory, weight, *seen = run("study", "tiny")
     assert seconds.ours == runs[-1].wall_s > 0
     assert memory.ours == runs[-1].peak_mib
     assert f"{runs[-1].cpu_s:.1f} s of CPU time" in seconds.note
     assert 20 < memory.ours < 4000
+    assert 0.5 < weight.ours < WEIGHT_MB
+    for first_s, length in [seen] if seen else []:
+        assert first_s.ours > 0
+        assert 4000 < length.ours < LENGTH_PX
 
 
 SPENDS = "import time; b = bytearray({mib} << 20); b[::4096] = b[::4096].replace(b'\\0', b'1')"
