@@ -149,6 +149,8 @@ def test_calls_of_sessions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         np.testing.assert_array_equal(requests.chat, [0, 1, 1, 0, 4, 0])
         assert any("what its answers take is not added" in note for note in opened.notes)
         list(open_trace(path).batches())  # in order of time, as a replay demands
+    path.write_text(_session(s, 0, id="a") + _session(s, 0, id="b"))  # at the same moment
+    assert sum(len(batch) for batch in open_trace(path).batches()) == 2
     for broken, words in (
         (_session(s, 0) + _session(0, 0), "line 2, arrival_time_ns: is 0, no time, or one before"),
         (_session(0, -s, 0), f"line 1, tool_duration_ns: is -{s:g}"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -102,6 +103,26 @@ def test_each_policy_is_made_once() -> None:
     ]  # fmt: skip
     alone = foresight.made(["rolling"], world, lambda: world)
     assert [each if isinstance(each, str) else each.name for each in alone] == ["oracle", "rolling"]
+
+
+def test_the_past_is_of_the_same_share_of_the_world(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps before the first are the past, with the demand and accelerators that are replayed."""
+    pasts, made = [], Foresight.made
+
+    def seen(self: Foresight, *given: Any) -> Any:
+        pasts.append(self.past)
+        return made(self, *given)
+
+    monkeypatch.setattr(Foresight, "made", seen)
+    tiny = wattlas.example("tiny")
+    wattlas.replay(
+        tiny, "nearest", wattlas.Traffic(world=0.25, scale=0.05),
+        trial=wattlas.Trial(begin=str(tiny.hours.utc[5]), hours=1),
+    )  # fmt: skip
+    (past,) = pasts
+    assert past is not None
+    np.testing.assert_allclose(past.demand_per_h, 0.25 * tiny.demand_per_h[:, :, :5])
+    np.testing.assert_array_equal(past.hours.utc, tiny.hours.utc[:5])
 
 
 def test_on_the_truth_there_is_no_regret() -> None:

@@ -179,6 +179,23 @@ def test_core_2023_gives_the_known_frontier(packs: Path) -> None:
     assert price[1:] == pytest.approx([106, 72, 36, 17], rel=0.03)
 
 
+def test_prices_of_a_pack_are_those_of_the_source(packs: Path, shared: Path) -> None:
+    """To four digits after the point, zone by zone and hour by hour."""
+    price = open_pack("core-2023", relative_to=packs).frame("price").with_columns(
+        pl.col("zone").cast(pl.String), at=pl.col("time_utc").cast(pl.Datetime("us", "UTC"))
+    )  # fmt: skip
+    source = pl.read_parquet(shared / "data" / "electricity_price_hourly.parquet").select(
+        pl.col("zone").cast(pl.String),
+        at=pl.col("ts_utc").cast(pl.Datetime("us", "UTC")),
+        told=pl.col("price_usd_per_mwh").cast(pl.Float64),
+    )
+    both = price.join(source.unique(["zone", "at"], keep="first"), on=["zone", "at"])
+    assert both.height > 0.9 * price.height
+    apart = (both["price_usd_per_mwh"] - both["told"]).abs()
+    assert (apart <= 5.1e-5).mean() > 0.99
+    assert (both["price_usd_per_mwh"] * 100 % 1 != 0).any()
+
+
 def test_city_round_trips_are_whole(packs: Path, shared: Path) -> None:
     """Every city reaches every region, its own node in no time, and each says how it was found;
     to each region it pays what the region pays that is nearest to it."""
