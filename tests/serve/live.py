@@ -47,6 +47,7 @@ class Stub:
         self.region = region
         self.behaviour: Behaviour = answer
         self.asked: list[Asking] = []
+        self.connections = 0
         self.cancelled = 0
         self.port = 0
 
@@ -61,6 +62,7 @@ class Stub:
         self.port = self.server.sockets[0].getsockname()[1]
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
         try:
             while True:
                 got = (await reader.readuntil(b"\r\n\r\n")).decode()

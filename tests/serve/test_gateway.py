@@ -80,7 +80,10 @@ def test_an_answer_says_how_it_was_served(live: Live) -> None:
 
 def test_the_region_that_is_told_is_the_one_that_was_asked(live: Live) -> None:
     """Also over connections that are kept, to servers of which only the port differs."""
+    while not all(stub.connections for stub in live.stubs.values()):
+        assert post(live, GOOD, KEYS["plain"]).status == 200
     counts = {region: len(stub.asked) for region, stub in live.stubs.items()}
+    opened = [stub.connections for stub in live.stubs.values()]
     for _ in range(8):
         answer = post(live, GOOD, KEYS["plain"])
         assert answer.status == 200
@@ -88,6 +91,7 @@ def test_the_region_that_is_told_is_the_one_that_was_asked(live: Live) -> None:
         counts[region] += 1
         assert {name: len(stub.asked) for name, stub in live.stubs.items()} == counts
     assert min(counts.values()) > 0
+    assert [stub.connections for stub in live.stubs.values()] == opened
 
 
 @pytest.mark.parametrize("stream", [False, True])
