@@ -261,7 +261,7 @@ def test_a_connection_that_was_closed_is_opened_again(live: Live) -> None:
 
 
 PLACES = [("oslo", "large"), ("austin", "large"), ("oslo", "small"), ("austin", "small")]
-DEPLOYMENTS = [
+LISTED = [
     {"model_name": str(n), "model_info": {"region": r, "point": o, "fallback": o == "small"}}
     for n, (r, o) in enumerate([*PLACES, PLACES[0]])  # two deployments at the first place
 ]
@@ -275,7 +275,7 @@ def test_where_a_try_may_go(decided: tuple[str, str], failed: set[tuple[str, str
     low = decided[1] == "small"
     entry = Open({"region": decided[0], "point": decided[1], "degraded": low})
     entry.failed = set(failed)
-    at = [(d["model_info"]["region"], d["model_info"]["point"]) for d in entry.choose(DEPLOYMENTS)]
+    at = [(d["model_info"]["region"], d["model_info"]["point"]) for d in entry.choose(LISTED)]
     own = [place for place in PLACES if (place[1] == "small") is low]
     full = [place for place in PLACES if place[1] == "large"]
     if decided not in failed:
