@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import factorial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from wattlas.errors import InputError, LimitError
 from wattlas.model.workload import OperatingPoint
 from wattlas.replays.kernel import state as S
 from wattlas.replays.service.model import LEAST_STEP_S, PowerCurve, ServiceModel, of_point
-from wattlas.replays.service.pool import Served, serve
+from wattlas.replays.service.pool import Served, pools_of, serve
 
 POWER = PowerCurve(np.array([0.0, 2.0, 8.0]), np.array([50.0, 200.0, 300.0]))
 COUNT = 200_000
@@ -193,6 +194,23 @@ def test_what_no_memory_holds_is_refused() -> None:
     served = serve(model, np.array([0.0, 0.0]), np.array([99, 10]), np.array([2, 3]))
     assert np.isnan(served.last_s[0])
     assert served.last_s[1] == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("replicas", [1, 2, 3, 12])
+def test_the_tree_knows_the_first_and_of_several_the_lowest(replicas: int) -> None:
+    """Built at once and changed one by one it says what a search through all times does."""
+    from wattlas.replays.kernel import lists
+
+    compiled: Any = lists
+    draw = np.random.default_rng(replicas)
+    fleet = S.new_fleet(pools_of([ServiceModel(0.01)], [replicas], False), 1)
+    ends = draw.integers(0, 5, replicas).astype(float)
+    S.make_tree(fleet, ends)
+    for _ in range(20):
+        assert (fleet.ends[1], fleet.earliest[1]) == (ends.min(), ends.argmin())
+        replica = int(draw.integers(replicas))
+        ends[replica] = draw.integers(0, 5)
+        compiled.set_end.py_func(fleet, replica, ends[replica])
 
 
 def test_more_requests_than_slots_wait() -> None:

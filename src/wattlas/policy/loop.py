@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -40,6 +41,11 @@ class Loop:
     def of(scenario: Scenario, policy: Policy) -> Loop:
         """A loop that has not ticked yet."""
         return Loop(scenario, policy, feasibility(scenario), {})
+
+    @cached_property
+    def asked_for(self) -> np.ndarray:
+        """Whether anybody of a metro and class ever asks, (I, K); looked for once in all hours."""
+        return np.asarray((self.scenario.demand_per_h > 0).any(axis=2))
 
     def tick(self, observed: Observed, forecast: Forecast) -> Routing:
         """The routing from now on. InputError where the policy fails, or answers what is not
@@ -118,8 +124,7 @@ class Loop:
 
     def _unrouted(self, at: str, routing: Routing) -> Iterator[Problem]:
         """Demand of which the routing says nothing."""
-        s = self.scenario
-        asks = np.asarray((s.demand_per_h > 0).any(axis=2))
+        s, asks = self.scenario, self.asked_for.copy()
         asks[routing.metro[~routing.degraded], routing.klass[~routing.degraded]] = False
         for i, k in np.argwhere(asks):
             what = (

@@ -45,7 +45,7 @@ class Replicas:
         first[0] = 1
         pools = pools_of(models, first.tolist(), serving.pooled)
         fleet = S.new_fleet(pools, FIRST_SLOTS)
-        fleet.state[:, S.ON] = 0
+        fleet.replica.on = 0
         return Replicas(models, serving, pools, fleet, none)
 
     def switch(self, on: np.ndarray, now: float) -> None:
@@ -61,13 +61,13 @@ class Replicas:
             self.started += int(np.maximum(on - self.on, 0).sum())
         self.on = on
         number = np.arange(len(self.pools.pool)) - self.pools.first[self.pools.pool]
-        state = self.fleet.state
-        before, state[:, S.ON] = state[:, S.ON].copy(), number < on[self.pools.pool]
+        state = self.fleet.replica[: len(number)]
+        before, state.on = state.on.copy(), number < on[self.pools.pool]
         if self.serving.pooled:
             for pool in np.flatnonzero(on == 0):
                 self._share_out(int(pool), before)
         if running and self.serving.start_s > 0:
-            cold = (before == 0) & (state[:, S.ON] == 1) & (state[:, S.RUNNING] == 0)
+            cold = (before == 0) & (state.on == 1) & (state.running == 0)
             self._start(np.flatnonzero(cold & (self.fleet.load < S.STARTING)), now)
 
     def _share_out(self, pool: int, before: np.ndarray) -> None:
@@ -81,7 +81,7 @@ class Replicas:
         first = self.pools.first[pool]
         last_on = first + np.flatnonzero(before[first : self.pools.first[pool + 1]])
         turn = 0
-        while (slot := int(fleet.head[queue])) >= 0:
+        while (slot := int(fleet.replica.head[queue])) >= 0:
             replica = last_on[turn % len(last_on)]
             shift(fleet, queue)
             append(fleet, replica, slot)
@@ -91,10 +91,9 @@ class Replicas:
     def _start(self, replicas: np.ndarray, now: float) -> None:
         """Let replicas start: until then they serve nothing."""
         self.fleet.load[replicas] += S.STARTING
-        tree, end = self.fleet.tree, now + self.serving.start_s
-        self.fleet.clock[replicas, S.END] = end
-        tree[(len(tree) - 1) // 4 + replicas] = end
-        _make_inner(tree)
+        fleet, ends = self.fleet, self.fleet.ends[len(self.fleet.ends) // 2 :].copy()
+        fleet.replica.end[replicas] = ends[replicas] = now + self.serving.start_s
+        S.make_tree(fleet, ends)
 
     def _grow(self, count: np.ndarray, now: float) -> None:
         """Room for more replicas; those that there are keep what they do."""
@@ -104,34 +103,24 @@ class Replicas:
         replicas, before = len(pools.pool), len(old_pools.pool)
         number = np.arange(before) - old_pools.first[old_pools.pool]
         at = pools.first[old_pools.pool] + number
-        fleet.clock[:, S.MARK] = now
-        fleet.state[:, S.ON] = 0
-        # `state` is the memory of `clock`.
-        for name in ("clock", "due", "prompt", "load", "ending"):
+        fleet.replica.mark, fleet.replica.on = now, 0
+        fleet.replica[np.concatenate([at, replicas + np.arange(len(self.models))])] = old.replica
+        for name in ("due", "prompt", "load", "soon"):
             getattr(fleet, name)[at] = getattr(old, name)
-        queues = np.concatenate([at, replicas + np.arange(len(self.models))])
-        for name in ("head", "tail"):
-            getattr(fleet, name)[queues] = getattr(old, name)
-        ends = old.tree[(len(old.tree) - 1) // 4 :][:before]
-        fleet.tree[(len(fleet.tree) - 1) // 4 + at] = ends
-        _make_inner(fleet.tree)
+        ends = np.full(replicas, S.BIG)
+        ends[at] = old.ends[len(old.ends) // 2 :][:before]
+        S.make_tree(fleet, ends)
         self.pools = pools
         self.fleet = fleet._replace(
-            energy_j=old.energy_j, free=old.free, time=old.time, job=old.job, told=old.told,
+            energy_j=old.energy_j, free=old.free, slot=old.slot, told=old.told,
             tellers=old.tellers,
         )  # fmt: skip
 
     def busy(self) -> np.ndarray:
         """Replicas of each pool that run a request, (P,)."""
-        running = self.fleet.state[:, S.RUNNING] > 0
+        running = self.fleet.replica.running[: len(self.pools.pool)] > 0
         return np.bincount(self.pools.pool, running, len(self.models))
 
     def idle_w(self) -> np.ndarray:
         """What those that are on would draw with nothing to do, W, (P,)."""
         return np.asarray(self.on * self.pools.power_w[:, 0])
-
-
-def _make_inner(tree: np.ndarray) -> None:
-    """Let every inner node of a tree of ends hold the least of its four children."""
-    for node in range((len(tree) - 1) // 4 - 1, -1, -1):
-        tree[node] = tree[4 * node + 1 : 4 * node + 5].min()

@@ -15,6 +15,8 @@ from wattlas.compiled.inner import InnerCompiler
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+LINE_BYTES = 64
+"Bytes in a line of the processor's cache."
 _llvm: Any = cgutils
 _FAST = {"nnan", "nsz", "reassoc", "contract", "arcp"}
 
@@ -70,6 +72,7 @@ def _smaller(_context: Any, _a: Any, _b: Any) -> Any:
 
 def _prefetch(_context: Any, rows: Any, _row: Any) -> Any:
     """Ask for the memory of a row, which will be read soon; nothing else happens."""
+    lines = max(getattr(rows.dtype, "size", 0) // LINE_BYTES, 1)
 
     def emit(ctx: Any, builder: Any, signature: Any, args: Any) -> Any:
         array = ctx.make_array(signature.args[0])(ctx, builder, value=args[0])
@@ -79,7 +82,9 @@ def _prefetch(_context: Any, rows: Any, _row: Any) -> Any:
         word = _llvm.ir.IntType(32)
         kind = _llvm.ir.FunctionType(_llvm.ir.VoidType(), (_llvm.voidptr_t, word, word, word))
         hint = _llvm.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
-        builder.call(hint, (at, word(0), word(3), word(1)))
+        for line in range(lines):
+            here = builder.gep(at, [word(LINE_BYTES * line)])
+            builder.call(hint, (here, word(0), word(3), word(1)))
         return ctx.get_dummy_value()
 
     return types.void(rows, _row), emit
@@ -88,4 +93,4 @@ def _prefetch(_context: Any, rows: Any, _row: Any) -> Any:
 _intrinsic: Any = intrinsic
 smaller: Any = _intrinsic(_smaller)
 prefetch: Any = _intrinsic(_prefetch)
-"""prefetch(rows, row): have the first line of a row brought into the cache."""
+"""prefetch(rows, row): have a row brought into the cache, all of a record, else its first line."""

@@ -2,40 +2,33 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from wattlas.placement.engine.jit import inlined
-from wattlas.replays.kernel import state as S
-from wattlas.replays.kernel.state import F8, I8, FleetState, unsigned
+from wattlas.replays.kernel.state import I8, FleetState, unsigned
 
 
 @inlined
-def set_end(tree: F8, replica: int, end: float) -> None:
-    """Note when to visit a replica; every inner node holds the least of its four children.
+def set_end(fleet: FleetState, replica: int, end: float) -> None:
+    """Note when to visit a replica, and above it in the tree who is first.
 
-    Levels follow each other from the root, node 0: the children of n are 4·n + 1 to 4·n + 4.
+    The children of node n are 2·n and 2·n + 1; the root is node 1, the leaves are the replicas. Of
+    several at one instant the lowest goes first. What goes up lies in registers, and no branch
+    looks at a time: each would be a coin toss. To stop where nothing changes wins nothing.
     """
-    at = (len(tree) - 1) // 4 + replica
-    tree[at] = end
-    while at > 0:
-        at = (at - 1) >> 2
-        first = 4 * at + 1
-        least = min(min(tree[first], tree[first + 1]), min(tree[first + 2], tree[first + 3]))
-        if tree[at] == least:
-            break
-        tree[at] = least
-
-
-@inlined
-def next_replica(tree: F8, at: int) -> int:
-    """The replica to visit first below a node of the tree; one of several. No branch goes down:
-    each would be a coin toss.
-    """
-    inner, least = (len(tree) - 1) // 4, tree[at]
-    while at < inner:
-        first = 4 * at + 1
-        second = int(tree[first] != least)
-        third = second * int(tree[first + 1] != least)
-        at = first + second + third + third * int(tree[first + 2] != least)
-    return unsigned(at - inner)
+    ends, earliest = fleet.ends, fleet.earliest
+    node = unsigned(len(ends) // 2 + replica)
+    ends[node] = end
+    least, who = end, np.int32(replica)
+    while node > 1:
+        other = unsigned(node ^ 1)
+        theirs, them = ends[other], earliest[other]
+        before = (theirs < least) | ((theirs == least) & (other < node))
+        who = them if before else who
+        least = min(least, theirs)
+        node = unsigned(node >> 1)
+        ends[node] = least
+        earliest[node] = who
 
 
 @inlined
@@ -51,24 +44,24 @@ def insert(due: I8, size: int, key: int) -> None:
 @inlined
 def append(fleet: FleetState, queue: int, slot: int) -> None:
     """Put a slot at the end of a queue."""
-    fleet.job[slot, S.LINK] = -1
-    if fleet.head[queue] < 0:
-        fleet.head[queue] = slot
+    fleet.slot[slot].link = -1
+    if fleet.replica[queue].head < 0:
+        fleet.replica[queue].head = slot
     else:
-        fleet.job[fleet.tail[queue], S.LINK] = slot
-    fleet.tail[queue] = slot
+        fleet.slot[fleet.replica[queue].tail].link = slot
+    fleet.replica[queue].tail = slot
 
 
 @inlined
 def prepend(fleet: FleetState, queue: int, slot: int) -> None:
     """Put a slot at the front of a queue."""
-    fleet.job[slot, S.LINK] = fleet.head[queue]
-    if fleet.head[queue] < 0:
-        fleet.tail[queue] = slot
-    fleet.head[queue] = slot
+    fleet.slot[slot].link = fleet.replica[queue].head
+    if fleet.replica[queue].head < 0:
+        fleet.replica[queue].tail = slot
+    fleet.replica[queue].head = slot
 
 
 @inlined
 def shift(fleet: FleetState, queue: int) -> None:
     """Take the first slot off a queue."""
-    fleet.head[queue] = fleet.job[fleet.head[queue], S.LINK]
+    fleet.replica[queue].head = fleet.slot[fleet.replica[queue].head].link

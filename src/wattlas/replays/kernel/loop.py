@@ -12,7 +12,7 @@ import numpy as np
 from wattlas.placement.engine.jit import entry, inlined
 from wattlas.replays.kernel import state as S
 from wattlas.replays.kernel.ahead import bring_near, note
-from wattlas.replays.kernel.lists import append, next_replica
+from wattlas.replays.kernel.lists import append
 from wattlas.replays.kernel.replica import boundary, charge, fits, give
 from wattlas.replays.kernel.state import (
     I8,
@@ -38,11 +38,12 @@ def allowed(counts: I8, share: I8) -> bool:
 @inlined
 def _place(desk: Desk, choice: int) -> int:
     """The place of a set that is furthest behind its share: argmax share·(n + 1) − count."""
-    best = desk.start[choice]
+    best, most = desk.start[choice], -S.BIG
     for place in range(desk.start[choice], desk.start[choice + 1]):
-        desk.behind[place] += desk.share[place]
-        if desk.behind[place] > desk.behind[best]:
-            best = place
+        behind = desk.behind[place] + desk.share[place]
+        desk.behind[place] = behind
+        best = place if behind > most else best
+        most = max(most, behind)
     desk.behind[best] -= 1.0
     return int(best)
 
@@ -90,13 +91,13 @@ def _take_slot(
     source = unsigned(came.source[n])
     fleet.tellers[S.FREE] -= 1
     slot = unsigned(fleet.free[fleet.tellers[S.FREE]])
-    job, time = fleet.job[slot], fleet.time[slot]
-    time[S.ARRIVED], time[S.FIRST_TOKEN] = came.at_s[n], -1.0
-    time[S.NETWORK_S], time[S.LONGEST_S] = desk.network_s[place], desk.longest_s[place]
+    job = fleet.slot[slot]
+    job.arrived, job.first_token = came.at_s[n], -1.0
+    job.network_s, job.longest_s = desk.network_s[place], desk.longest_s[place]
     if len(came.longer) > 0:
-        time[S.NETWORK_S] *= came.longer[n]
-    job[S.IN], job[S.OUT], job[S.DONE] = came.tokens[n, 0], came.tokens[n, 1], 0
-    job[S.KIND], job[S.LEDGER] = 2 * desk.klass[source] + low, desk.ledger[source]
+        job.network_s *= came.longer[n]
+    job.tokens_in, job.tokens_out, job.done = came.tokens[n, 0], came.tokens[n, 1], 0
+    job.kind, job.ledger = 2 * desk.klass[source] + low, desk.ledger[source]
     if len(out.what) > 0:
         told = fleet.told[slot]
         told[S.ROW], told[S.SOURCE], told[S.PREEMPTED] = came.row[n], source, 0
@@ -110,7 +111,7 @@ def _hand_over(pools: Pools, fleet: FleetState, replica: int, slot: int, now: fl
     if pools.size[pool, S.POOLED] == 1:
         queue = unsigned(len(pools.pool) + pool)
         full = fleet.load[replica] >= pools.size[pool, S.BATCH]
-        others = fleet.head[queue] >= 0 or fleet.head[replica] >= 0
+        others = fleet.replica[queue].head >= 0 or fleet.replica[replica].head >= 0
         # A replica that somebody waits at ends its run at the next boundary, and looks here.
         if others or full or not fits(pools, fleet, replica, slot):
             append(fleet, queue, slot)
@@ -128,10 +129,10 @@ def _visit(
     Then the request in a slot comes; -1 for none. All visits share one copy of the boundary's code,
     which the processor keeps near.
     """
-    clock = fleet.clock[replica]
+    state = fleet.replica[replica]
     waits = slot >= 0
     while True:
-        if clock[S.END] < now or (due and clock[S.END] == now):
+        if state.end < now or (due and state.end == now):
             boundary(pools, fleet, sums, out, replica)
         elif waits:
             due, waits = _hand_over(pools, fleet, replica, unsigned(slot), now), False
@@ -155,11 +156,11 @@ def advance(
     Writes why it came back to `fleet.tellers[STATUS]`. Of an arrival and an end at one instant the
     arrival comes first: it is at the boundary, and what ends there is not settled yet.
     """
-    tellers, tree = fleet.tellers, fleet.tree
+    tellers, ends = fleet.tellers, fleet.ends
     count, room = len(came.at_s), len(out.what)
     widest, swept = fleet.due.shape[1], 0
     while True:
-        end, n = tree[0], tellers[S.TAKEN]
+        end, n = ends[1], tellers[S.TAKEN]
         slot, due, now = -1, False, until_s
         if room > 0 and tellers[S.WRITTEN] + widest > room:
             tellers[S.STATUS] = S.FULL
@@ -176,7 +177,7 @@ def advance(
             slot, now = signed(_take_slot(fleet, desk, came, out, n, place, low)), came.at_s[n]
         elif end < until_s:
             bring_near(fleet)
-            replica, now, due = next_replica(tree, signed(0)), end, True
+            replica, now, due = unsigned(fleet.earliest[1]), end, True
         elif swept < len(pools.pool):  # Nothing is left before `until_s` but boundaries.
             replica = unsigned(swept)
             swept += 1

@@ -43,12 +43,11 @@ def steps_until(first: float, growth: float, seconds: float, most: int) -> int:
 @inlined
 def charge(pools: Pools, fleet: FleetState, replica: int, now: float) -> None:
     """Count energy until now: ∫P(n) dt, the number of running requests being constant since."""
-    pool = pools.pool[replica]
-    running = fleet.state[replica, S.RUNNING]
-    if running > 0 or fleet.state[replica, S.ON] == 1:
-        power_w = pools.power_w[pool, running]
-        fleet.energy_j[pool] += power_w * (now - fleet.clock[replica, S.MARK])
-    fleet.clock[replica, S.MARK] = now
+    state = fleet.replica[replica]
+    if state.running > 0 or state.on == 1:
+        power_w = pools.power_w[state.pool, unsigned(state.running)]
+        fleet.energy_j[state.pool] += power_w * (now - state.mark)
+    state.mark = now
 
 
 @inlined
@@ -58,65 +57,66 @@ def give(pools: Pools, fleet: FleetState, replica: int, slot: int, now: float) -
     A replica with room ends its run of steps at the first boundary from now on, to admit it there.
     One that starts admits it when it has started.
     """
-    state, clock = fleet.state[replica], fleet.clock[replica]
-    alone = fleet.head[replica] < 0
+    state = fleet.replica[replica]
+    alone = state.head < 0
     append(fleet, replica, slot)
     fleet.load[replica] += 1
-    if state[S.RUNNING] == 0:
+    if state.running == 0:
         if fleet.load[replica] < S.STARTING:
             # As at the end of a run without steps.
-            state[S.STEPS], state[S.CHUNK], clock[S.END] = 0, 0, now
+            state.steps, state.chunk, state.end = 0, 0, now
             return True
-    elif alone and state[S.RUNNING] < pools.size[pools.pool[replica], S.BATCH]:
-        first, growth = clock[S.FIRST], clock[S.GROWTH]
-        steps = steps_until(first, growth, now - clock[S.BEGIN], state[S.STEPS])
-        if steps < state[S.STEPS]:
-            state[S.STEPS] = steps
-            clock[S.END] = clock[S.BEGIN] + span(first, growth, steps)
+    elif alone and state.running < pools.size[state.pool, S.BATCH]:
+        first, growth = state.first, state.growth
+        steps = steps_until(first, growth, now - state.begin, state.steps)
+        if steps < state.steps:
+            state.steps = steps
+            state.end = state.begin + span(first, growth, steps)
     return False
 
 
 @inlined
-def _preempt(pools: Pools, fleet: FleetState, replica: int) -> None:
+def _preempt(pools: Pools, fleet: FleetState, replica: int) -> bool:
     """While the next step's tokens do not fit, the youngest goes back to wait; it is read anew."""
-    state = fleet.state[replica]
-    kv = pools.size[pools.pool[replica], S.KV]
-    state[S.FULL_KV] = 0
-    while state[S.RUNNING] > 1 and state[S.HELD] + state[S.DECODING] > kv:
+    state = fleet.replica[replica]
+    kv = pools.size[state.pool, S.KV]
+    full = False
+    while state.running > 1 and state.held + state.decoding > kv:
         _send_back(pools, fleet, replica, _take_youngest(fleet, replica))
-        state[S.FULL_KV] = 1
+        full = True
+    return full
 
 
 @inlined
 def _take_youngest(fleet: FleetState, replica: int) -> int:
     """Take the slot that was admitted last out of the prompts, or out of those that decode."""
-    state, due, job = fleet.state[replica], fleet.due[replica], fleet.job
-    if state[S.PROMPTS] > 0:  # prompts are read in the order of admission: the last is youngest
-        state[S.PROMPTS] -= 1
-        at = ring_place(fleet, replica, state[S.PROMPTS])
+    state, due = fleet.replica[replica], fleet.due[replica]
+    if state.prompts > 0:  # prompts are read in the order of admission: the last is youngest
+        state.prompts -= 1
+        at = ring_place(fleet, replica, state.prompts)
         return unsigned(fleet.prompt[replica, at])
     mask = S.MOST_SLOTS - 1
     youngest = 0
-    for at in range(1, state[S.DECODING]):
-        if job[due[at] & mask, S.ORDER] > job[due[youngest] & mask, S.ORDER]:
+    for at in range(1, state.decoding):
+        if fleet.slot[due[at] & mask].order > fleet.slot[due[youngest] & mask].order:
             youngest = at
     key = due[youngest]
     slot = unsigned(key & mask)
-    job[slot, S.DONE] = job[slot, S.OUT] - ((key >> S.SLOT_BITS) - state[S.STEP])
-    for later in range(youngest + 1, state[S.DECODING]):
+    fleet.slot[slot].done = fleet.slot[slot].tokens_out - ((key >> S.SLOT_BITS) - state.step)
+    for later in range(youngest + 1, state.decoding):
         due[later - 1] = due[later]
-    state[S.DECODING] -= 1
-    state[S.CONTEXT] -= job[slot, S.IN] + job[slot, S.DONE]
+    state.decoding -= 1
+    state.context -= fleet.slot[slot].tokens_in + fleet.slot[slot].done
     return slot
 
 
 @inlined
 def _send_back(pools: Pools, fleet: FleetState, replica: int, slot: int) -> None:
-    job, clock, state = fleet.job[slot], fleet.clock[replica], fleet.state[replica]
-    reserve = pools.speed[pools.pool[replica], S.RESERVE] * job[S.OUT]
-    state[S.RUNNING] -= 1
-    state[S.HELD] -= job[S.IN] + job[S.DONE]
-    clock[S.COMMITTED] -= job[S.IN] + reserve
+    job, state = fleet.slot[slot], fleet.replica[replica]
+    reserve = pools.speed[state.pool, S.RESERVE] * job.tokens_out
+    state.running -= 1
+    state.held -= job.tokens_in + job.done
+    state.committed -= job.tokens_in + reserve
     fleet.told[slot, S.PREEMPTED] += 1
     prepend(fleet, replica, slot)
 
@@ -127,16 +127,16 @@ def _admit(pools: Pools, fleet: FleetState, replica: int) -> None:
 
     After a preemption nobody enters until the next boundary, as in vLLM.
     """
-    state = fleet.state[replica]
-    pool = pools.pool[replica]
-    while state[S.RUNNING] < pools.size[pool, S.BATCH] and state[S.FULL_KV] == 0:
+    state = fleet.replica[replica]
+    pool = state.pool
+    while state.running < pools.size[pool, S.BATCH]:
         queue = replica
-        pooled = pools.size[pool, S.POOLED] == 1 and state[S.ON] == 1
-        if fleet.head[queue] < 0 and pooled:
+        pooled = pools.size[pool, S.POOLED] == 1 and state.on == 1
+        if fleet.replica[queue].head < 0 and pooled:
             queue = unsigned(len(pools.pool) + pool)
-        if fleet.head[queue] < 0:
+        if fleet.replica[queue].head < 0:
             return
-        slot = unsigned(fleet.head[queue])
+        slot = unsigned(fleet.replica[queue].head)
         if not fits(pools, fleet, replica, slot):
             return
         shift(fleet, queue)
@@ -148,80 +148,78 @@ def _admit(pools: Pools, fleet: FleetState, replica: int) -> None:
 @inlined
 def ring_place(fleet: FleetState, replica: int, after: int) -> int:
     """Place in `prompt` so many after the first; without a division, which takes long."""
-    at, room = fleet.state[replica, S.RING] + after, fleet.prompt.shape[1]
+    at, room = fleet.replica[replica].ring + after, fleet.prompt.shape[1]
     return int(at - room if at >= room else at)
 
 
 @inlined
 def fits(pools: Pools, fleet: FleetState, replica: int, slot: int) -> bool:
     """Whether the KV memory has room: max(Σ held, Σ in + reserve·out) with this request's."""
-    state, job = fleet.state[replica], fleet.job[slot]
-    if state[S.RUNNING] == 0:
+    state, job = fleet.replica[replica], fleet.slot[slot]
+    if state.running == 0:
         return True
-    pool = pools.pool[replica]
+    pool = state.pool
     kv = pools.size[pool, S.KV]
-    now = state[S.HELD] + state[S.DECODING] + job[S.IN] + job[S.DONE]
-    later = (
-        fleet.clock[replica, S.COMMITTED] + job[S.IN] + pools.speed[pool, S.RESERVE] * job[S.OUT]
-    )
+    now = state.held + state.decoding + job.tokens_in + job.done
+    later = state.committed + job.tokens_in + pools.speed[pool, S.RESERVE] * job.tokens_out
     return bool(now <= kv and later <= kv)
 
 
 @inlined
 def _enter(pools: Pools, fleet: FleetState, replica: int, slot: int) -> None:
-    state, job, prompt = fleet.state[replica], fleet.job[slot], fleet.prompt[replica]
-    reserve = pools.speed[pools.pool[replica], S.RESERVE] * job[S.OUT]
-    job[S.LEFT] = job[S.IN] + job[S.DONE]
-    job[S.ORDER] = state[S.ADMITTED]
-    state[S.ADMITTED] += 1
-    prompt[ring_place(fleet, replica, state[S.PROMPTS])] = slot
-    state[S.PROMPTS] += 1
-    state[S.RUNNING] += 1
-    state[S.HELD] += job[S.LEFT]
-    fleet.clock[replica, S.COMMITTED] += job[S.IN] + reserve
+    state, job, prompt = fleet.replica[replica], fleet.slot[slot], fleet.prompt[replica]
+    reserve = pools.speed[state.pool, S.RESERVE] * job.tokens_out
+    job.left = job.tokens_in + job.done
+    job.order = state.admitted
+    state.admitted += 1
+    prompt[ring_place(fleet, replica, state.prompts)] = slot
+    state.prompts += 1
+    state.running += 1
+    state.held += job.left
+    state.committed += job.tokens_in + reserve
 
 
 @inlined
 def _plan(pools: Pools, fleet: FleetState, replica: int, now: float) -> None:
     """The next run of equal steps: until a prompt or an answer ends, or the KV memory is full."""
-    state, clock = fleet.state[replica], fleet.clock[replica]
-    if state[S.RUNNING] == 0:
-        clock[S.END] = S.BIG
+    state = fleet.replica[replica]
+    if state.running == 0:
+        state.end = S.BIG
         return
-    pool = pools.pool[replica]
-    decoding = state[S.DECODING]
+    pool = state.pool
+    decoding = state.decoding
     steps = S.MOST_STEPS
     if decoding > 0:
-        steps = (fleet.due[replica, decoding - 1] >> S.SLOT_BITS) - state[S.STEP]
-        if state[S.RUNNING] > 1:
-            room = pools.size[pool, S.KV] - state[S.HELD]
+        steps = (fleet.due[replica, decoding - 1] >> S.SLOT_BITS) - state.step
+        if state.running > 1:
+            room = pools.size[pool, S.KV] - state.held
             if steps * decoding > room:
                 steps = max(room // decoding, 1)
     chunk = 0
-    if state[S.PROMPTS] > 0:
+    if state.prompts > 0:
         chunk = pools.size[pool, S.STEP_TOKENS] - decoding
-        slot = unsigned(fleet.prompt[replica, state[S.RING]])
-        left = fleet.job[slot, S.LEFT] - 1
+        slot = unsigned(fleet.prompt[replica, state.ring])
+        left = fleet.slot[slot].left - 1
         if left >= chunk:
             steps = min(steps, left // chunk)
         else:
             steps = 1
             chunk = _fill(fleet, replica, chunk)
-    state[S.STEPS], state[S.CHUNK] = steps, chunk
+    state.steps, state.chunk = steps, chunk
     speed = pools.speed[pool]
-    first = speed[S.A] + speed[S.B] * (decoding + chunk) + speed[S.C] * state[S.CONTEXT]
+    first = speed[S.A] + speed[S.B] * (decoding + chunk) + speed[S.C] * state.context
     growth = speed[S.C] * decoding
-    clock[S.BEGIN], clock[S.FIRST], clock[S.GROWTH] = now, first, growth
-    clock[S.END] = now + span(first, growth, steps)
+    state.begin, state.first, state.growth = now, first, growth
+    state.end = now + span(first, growth, steps)
 
 
 @inlined
 def _fill(fleet: FleetState, replica: int, chunk: int) -> int:
     """Tokens of prompts in a step that has room for `chunk`: several prompts may share it."""
-    state, prompt = fleet.state[replica], fleet.prompt[replica]
+    state, prompt = fleet.replica[replica], fleet.prompt[replica]
     total = 0
-    for n in range(state[S.PROMPTS]):
-        total += fleet.job[prompt[ring_place(fleet, replica, n)], S.LEFT]
+    for n in range(state.prompts):
+        total += fleet.slot[unsigned(prompt[ring_place(fleet, replica, n)])].left
         if total >= chunk:
             return chunk
     return total
@@ -234,27 +232,28 @@ def boundary(pools: Pools, fleet: FleetState, sums: Sums, out: Records, replica:
 
     The end of a start is the end of a run without steps.
     """
-    state, due, now = fleet.state[replica], fleet.due[replica], fleet.clock[replica, S.END]
+    state, due = fleet.replica[replica], fleet.due[replica]
+    now = state.end
     charge(pools, fleet, replica, now)
     if fleet.load[replica] >= S.STARTING:
         fleet.load[replica] -= S.STARTING
-        state[S.STEPS], state[S.CHUNK] = 0, 0
-    steps, before = state[S.STEPS], state[S.DECODING]
-    state[S.STEP] += steps
-    state[S.HELD] += steps * before
-    state[S.CONTEXT] += steps * before
-    if state[S.PROMPTS] > 0:
+        state.steps, state.chunk = 0, 0
+    steps, before = state.steps, state.decoding
+    state.step += steps
+    state.held += steps * before
+    state.context += steps * before
+    if state.prompts > 0:
         _read(pools, fleet, sums, out, replica, now)
     mask = S.MOST_SLOTS - 1
-    last = state[S.DECODING] - 1
-    while last >= 0 and (due[last] >> S.SLOT_BITS) <= state[S.STEP]:
+    last = state.decoding - 1
+    while last >= 0 and (due[last] >> S.SLOT_BITS) <= state.step:
         slot = unsigned(due[last] & mask)
-        state[S.DECODING] = last
-        state[S.CONTEXT] -= fleet.job[slot, S.IN] + fleet.job[slot, S.OUT]
+        state.decoding = last
+        state.context -= fleet.slot[slot].tokens_in + fleet.slot[slot].tokens_out
         end_answer(pools, fleet, sums, out, replica, slot, now)
         last -= 1
-    _preempt(pools, fleet, replica)
-    _admit(pools, fleet, replica)
+    if not _preempt(pools, fleet, replica):
+        _admit(pools, fleet, replica)
     _plan(pools, fleet, replica, now)
 
 
@@ -263,27 +262,27 @@ def _read(
     pools: Pools, fleet: FleetState, sums: Sums, out: Records, replica: int, now: float
 ) -> None:
     """The prompts' share of the steps that were taken; who has read all has its first token."""
-    state, prompt = fleet.state[replica], fleet.prompt[replica]
-    tokens = state[S.STEPS] * state[S.CHUNK]
-    while state[S.PROMPTS] > 0:
-        slot = unsigned(prompt[state[S.RING]])
-        job = fleet.job[slot]
-        part = min(tokens, job[S.LEFT])
+    state, prompt = fleet.replica[replica], fleet.prompt[replica]
+    tokens = state.steps * state.chunk
+    while state.prompts > 0:
+        slot = unsigned(prompt[state.ring])
+        job = fleet.slot[slot]
+        part = min(tokens, job.left)
         tokens -= part
-        job[S.LEFT] -= part
-        if job[S.LEFT] > 0:
+        job.left -= part
+        if job.left > 0:
             return
-        after = state[S.RING] + 1
-        state[S.RING] = 0 if after == prompt.shape[0] else after
-        state[S.PROMPTS] -= 1
-        job[S.DONE] += 1
-        state[S.HELD] += 1
-        if fleet.time[slot, S.FIRST_TOKEN] < 0.0:
-            fleet.time[slot, S.FIRST_TOKEN] = now
-        if job[S.DONE] >= job[S.OUT]:
+        after = state.ring + 1
+        state.ring = 0 if after == prompt.shape[0] else after
+        state.prompts -= 1
+        job.done += 1
+        state.held += 1
+        if fleet.slot[slot].first_token < 0.0:
+            fleet.slot[slot].first_token = now
+        if job.done >= job.tokens_out:
             end_answer(pools, fleet, sums, out, replica, slot, now)
         else:
-            last = state[S.STEP] + job[S.OUT] - job[S.DONE]
-            insert(fleet.due[replica], state[S.DECODING], (last << S.SLOT_BITS) | slot)
-            state[S.DECODING] += 1
-            state[S.CONTEXT] += job[S.IN] + job[S.DONE]
+            last = state.step + job.tokens_out - job.done
+            insert(fleet.due[replica], state.decoding, (last << S.SLOT_BITS) | slot)
+            state.decoding += 1
+            state.context += job.tokens_in + job.done

@@ -14,11 +14,11 @@ def end_answer(
     pools: Pools, fleet: FleetState, sums: Sums, out: Records, replica: int, slot: int, now: float
 ) -> None:
     """An answer is delivered whole: its place is free, its contract's counts and sums hold it."""
-    job, state = fleet.job[slot], fleet.state[replica]
-    reserve = pools.speed[pools.pool[replica], S.RESERVE] * job[S.OUT]
-    state[S.RUNNING] -= 1
-    state[S.HELD] -= job[S.IN] + job[S.OUT]
-    fleet.clock[replica, S.COMMITTED] -= job[S.IN] + reserve
+    job, state = fleet.slot[slot], fleet.replica[replica]
+    reserve = pools.speed[state.pool, S.RESERVE] * job.tokens_out
+    state.running -= 1
+    state.held -= job.tokens_in + job.tokens_out
+    state.committed -= job.tokens_in + reserve
     fleet.load[replica] -= 1
     _settle(fleet, sums, slot, now)
     _record(pools, fleet, out, replica, slot, now)
@@ -28,17 +28,17 @@ def end_answer(
 
 @inlined
 def _settle(fleet: FleetState, sums: Sums, slot: int, now: float) -> None:
-    job, time = fleet.job[slot], fleet.time[slot]
-    klass, low = job[S.KIND] >> 1, job[S.KIND] & 1
-    until_first = time[S.FIRST_TOKEN] - time[S.ARRIVED] + time[S.NETWORK_S]
-    until_last = now - time[S.ARRIVED] + time[S.NETWORK_S]
+    job = fleet.slot[slot]
+    klass, low = job.kind >> 1, job.kind & 1
+    until_first = job.first_token - job.arrived + job.network_s
+    until_last = now - job.arrived + job.network_s
     sums.bins[klass, low, 0, _bin(until_first)] += 1
     sums.bins[klass, low, 1, _bin(until_last)] += 1
     sums.served[klass, low, S.SERVED] += 1
     judged = until_first if sums.to_first[klass] == 1 else until_last
-    if judged > time[S.LONGEST_S]:
+    if judged > job.longest_s:
         sums.served[klass, low, S.LATE] += 1
-    ledger = job[S.LEDGER]
+    ledger = job.ledger
     if ledger >= 0:
         counts = sums.counts[ledger]
         counts[S.DELIVERED] += 1
@@ -62,13 +62,13 @@ def _record(
         return
     at = fleet.tellers[S.WRITTEN]
     fleet.tellers[S.WRITTEN] += 1
-    job, when, what = fleet.job[slot], out.when[at], out.what[at]
-    when[0] = fleet.time[slot, S.ARRIVED]
-    when[1] = fleet.time[slot, S.FIRST_TOKEN]
+    job, when, what = fleet.slot[slot], out.when[at], out.what[at]
+    when[0] = fleet.slot[slot].arrived
+    when[1] = fleet.slot[slot].first_token
     when[2] = now
-    when[3] = fleet.time[slot, S.NETWORK_S]
+    when[3] = fleet.slot[slot].network_s
     told = fleet.told[slot]
     what[0], what[1], what[2] = told[S.ROW], told[S.SOURCE], pools.pool[replica]
     what[3] = replica
-    what[4], what[5], what[6] = job[S.KIND] & 1, job[S.IN], job[S.OUT]
+    what[4], what[5], what[6] = job.kind & 1, job.tokens_in, job.tokens_out
     what[7] = told[S.PREEMPTED]

@@ -4,8 +4,8 @@ A *pool* p is the replicas of one region and operating point. A *replica* r is o
 with its own batch. A *slot* holds a request that is waiting or running; slots are used again. A
 *queue* is of a replica (0..R−1) or of a pool (R..R+P−1), a list of slots linked by `link`.
 
-Between two events a replica takes `STEPS` equal steps: the first lasts `FIRST`, each further one
-`GROWTH` more, so that v of them end v·FIRST + ½·GROWTH·v·(v − 1) after `BEGIN`.
+Between two events a replica takes `steps` equal steps: the first lasts `first`, each further one
+`growth` more, so that v of them end v·first + ½·growth·v·(v − 1) after `begin`.
 """
 
 from __future__ import annotations
@@ -31,35 +31,45 @@ SLOT_BITS = 24
 "An entry of `due` is the step of the last token, shifted by so many bits, and the slot."
 MOST_SLOTS = 1 << SLOT_BITS
 MOST_STEPS = 1 << 38
-LINE_WORDS = 8
-"Words of 8 bytes in a line of the processor's cache."
+LINE_BYTES = 64
+"Bytes in a line of the processor's cache."
 
 A, B, C, RESERVE = range(4)
 "Columns of `speed`."
 BATCH, STEP_TOKENS, KV, POOLED = range(4)
 "Columns of `size`."
-BEGIN, FIRST, GROWTH, END, MARK, COMMITTED = range(6)
-"""Columns of `clock`. END: when the run of steps ends, BIG where there is none. MARK: until when
-energy is counted. COMMITTED: Σ in + reserve·out of what runs."""
-STEPS, CHUNK, RUNNING, DECODING, PROMPTS, RING, CONTEXT, HELD, STEP, FULL_KV, ADMITTED, ON = range(
-    6, 18
-)
-"""Columns of `state`, which lie behind those of `clock` in the same row. CHUNK: tokens of prompts
-in each step. PROMPTS, RING: how many slots are in `prompt`, and where the first lies. CONTEXT:
-tokens that decoding requests hold, HELD: all that run. STEP: steps taken ever. FULL_KV: whether the
-KV memory was full at the last boundary. ADMITTED: how often a request was. ON: whether the replica
-takes requests; off and empty it draws nothing."""
-REPLICA_WORDS = 24
-"Columns of 8 bytes of a replica: three lines of the processor's cache."
-ARRIVED, FIRST_TOKEN, NETWORK_S, LONGEST_S = range(4)
-"Columns of `time`. FIRST_TOKEN is negative until there is one."
-IN, OUT, LEFT, DONE, ORDER, KIND, LEDGER, LINK = range(8, 16)
-"""Columns of `job`, 4 bytes each, behind those of `time` in the same row. LEFT: tokens of the
-prompt not read yet; DONE: tokens generated before the prompt is read (anew); ORDER: of admission;
-KIND: 2·class + 1 if degraded; LEDGER: row of `counts`, -1 for none; LINK: the slot that waits
-behind this one."""
-SLOT_WORDS = 8
-"Columns of 8 bytes of a slot: one line of the processor's cache."
+REPLICA = np.dtype([
+    ("begin", "f8"), ("first", "f8"), ("growth", "f8"),
+    ("end", "f8"),  # when the run of steps ends, BIG where there is none
+    ("mark", "f8"),  # until when energy is counted
+    ("committed", "f8"),  # Σ in + reserve·out of what runs
+    ("context", "i8"),  # tokens that decoding requests hold
+    ("held", "i8"),  # tokens that all hold that run
+    ("step", "i8"),  # steps taken ever
+    ("steps", "i8"),  # of the run
+    ("chunk", "i8"),  # tokens of prompts in each step
+    ("running", "i4"), ("decoding", "i4"),
+    ("prompts", "i4"), ("ring", "u4"),  # how many slots are in `prompt`, where the first lies
+    ("admitted", "i4"),  # how often a request was
+    ("on", "i4"),  # whether it takes requests; off and empty it draws nothing
+    ("pool", "u4"),
+    ("head", "i4"), ("tail", "i4"),  # of its queue, -1 where nobody waits
+    ("spare", "i4"),
+])  # fmt: skip
+"""A replica: two lines of the processor's cache. Every visit reads most of it."""
+SLOT = np.dtype([
+    ("arrived", "f8"),
+    ("first_token", "f8"),  # negative until there is one
+    ("network_s", "f8"), ("longest_s", "f8"),
+    ("tokens_in", "i4"), ("tokens_out", "i4"),
+    ("left", "i4"),  # tokens of the prompt not read yet
+    ("done", "i4"),  # tokens generated before the prompt is read (anew)
+    ("order", "i4"),  # of admission
+    ("kind", "i4"),  # 2·class + 1 if degraded
+    ("ledger", "i4"),  # row of `counts`, -1 for none
+    ("link", "i4"),  # the slot that waits behind this one
+])  # fmt: skip
+"""A request: one line of the cache."""
 ROW, SOURCE, PREEMPTED = range(3)
 "Columns of `told`, which only records need."
 FREE, ORDERS, WRITTEN, TAKEN, STATUS = range(5)
@@ -90,25 +100,23 @@ class Pools(NamedTuple):
 
 
 class FleetState(NamedTuple):
-    """What runs and waits. clock[R, 24] and state[R, 24] are one block of memory, as times and as
-    whole numbers; due[R, N] (falling: the next to end is last), prompt[R, N] (rings), load[R]
-    requests at each replica, tree of the next answers (see `lists`), head[R + P], tail[R + P],
-    energy_j[P], and of the slots: free, time[slots, 8] and job[slots, 16], again one block,
-    told[slots, 3]; tellers[8]."""
+    """What runs and waits. replica[R + P] of `REPLICA`, of the last P only the queue of a pool is
+    used; due[R, N] (falling: the next to end is last), prompt[R, N] (rings), load[R] requests at
+    each replica, soon[R, 2] the slots that a visit will need first: whose answer ends next, and who
+    waits first. A tree (see `lists.set_end`) of the next answers: ends[2^n] when, earliest[2^n] at
+    which replica. energy_j[P], and of the slots: free, slot[slots] of `SLOT`, told[slots, 3];
+    tellers[8]."""
 
-    clock: F8
-    state: I8
+    replica: Any
     due: I8
     prompt: I4
     load: I4
-    ending: I4
-    tree: F8
-    head: I4
-    tail: I4
+    soon: I4
+    ends: F8
+    earliest: I4
     energy_j: F8
     free: I4
-    time: F8
-    job: I4
+    slot: Any
     told: I8
     tellers: I8
 
@@ -170,56 +178,53 @@ class ArrivalArrays(NamedTuple):
     longer: F8
 
 
-def tree_size(replicas: int) -> int:
-    """Nodes of a tree with four children to each node and a leaf for each replica."""
-    leaves, inner = 1, 0
-    while leaves < replicas:
-        leaves, inner = 4 * leaves, 4 * inner + 1
-    return inner + leaves
-
-
 def new_fleet(pools: Pools, slots: int) -> FleetState:
     """An idle fleet with room for so many requests."""
     replicas, widest = len(pools.pool), int(pools.size[:, BATCH].max())
-    queues = replicas + len(pools.speed)
     tellers = np.zeros(8, np.int64)
     tellers[FREE] = slots
-    clock, time = _lines(replicas, REPLICA_WORDS), _lines(slots, SLOT_WORDS)
-    clock[:, END] = BIG
-    state = clock.view(np.int64)
-    state[:, ON] = 1
-    return FleetState(
-        clock=clock,
-        state=state,
+    replica = _lines(replicas + len(pools.speed), REPLICA)
+    replica.end, replica.on, replica.head, replica.tail = BIG, 1, -1, -1
+    replica.pool[:replicas] = pools.pool
+    leaves = 1 << (replicas - 1).bit_length()
+    fleet = FleetState(
+        replica=replica,
         due=np.zeros((replicas, widest), np.int64),
         prompt=np.zeros((replicas, widest), np.int32),
         load=np.zeros(replicas, np.int32),
-        ending=np.zeros(replicas, np.int32),
-        tree=_tree(replicas),
-        head=np.full(queues, -1, np.int32),
-        tail=np.full(queues, -1, np.int32),
+        soon=np.zeros((replicas, 2), np.int32),
+        ends=np.full(2 * leaves, BIG),
+        # Leaves without a replica, to the right, never come first; what is read there is harmless.
+        earliest=np.clip(np.arange(-leaves, leaves), 0, replicas - 1).astype(np.int32),
         energy_j=np.zeros(len(pools.speed)),
         free=np.arange(slots - 1, -1, -1, dtype=np.int32),
-        time=time,
-        job=time.view(np.int32),
+        slot=_lines(slots, SLOT),
         told=np.zeros((slots, 3), np.int64),
         tellers=tellers,
     )
+    make_tree(fleet, np.full(replicas, BIG))
+    return fleet
 
 
-def _lines(rows: int, words: int) -> F8:
-    """Zeros (rows, words), a multiple of 8 words, so that no row shares a line of the cache."""
-    block = np.zeros(rows * words + LINE_WORDS)
-    first = -(block.ctypes.data // 8) % LINE_WORDS
-    return block[first : first + rows * words].reshape(rows, words)
+def make_tree(fleet: FleetState, ends: F8) -> None:
+    """Note the next answers of all replicas (R,): `lists.set_end` for each of them."""
+    node = len(fleet.ends) // 2
+    fleet.ends[node : node + len(ends)] = ends
+    while node > 1:
+        left, right = slice(node, 2 * node, 2), slice(node + 1, 2 * node, 2)
+        is_left = fleet.ends[left] <= fleet.ends[right]
+        node //= 2
+        for column in (fleet.ends, fleet.earliest):
+            column[node : 2 * node] = np.where(is_left, column[left], column[right])
 
 
-def _tree(replicas: int) -> F8:
-    """A tree of nothing to come; the four children of a node lie in one line of the cache."""
-    size = tree_size(replicas)
-    tree = _lines(size // LINE_WORDS + 2, LINE_WORDS).ravel()[3 : 3 + size]
-    tree[:] = BIG
-    return tree
+def _lines(rows: int, kind: np.dtype[Any]) -> Any:
+    """Zeroed records that begin with a line of the cache and are some of them long, so that no two
+    share one.
+    """
+    block = np.zeros(rows * kind.itemsize + LINE_BYTES, np.uint8)
+    begin = -block.ctypes.data % LINE_BYTES
+    return block[begin : begin + rows * kind.itemsize].view(kind).view(np.recarray)
 
 
 def with_more_slots(fleet: FleetState) -> FleetState:
@@ -227,13 +232,12 @@ def with_more_slots(fleet: FleetState) -> FleetState:
     slots = len(fleet.free)
     fresh = np.arange(2 * slots - 1, slots - 1, -1, dtype=np.int32)
     fleet.tellers[FREE] += slots
-    time = _lines(2 * slots, SLOT_WORDS)
-    time[:slots] = fleet.time
+    slot = _lines(2 * slots, SLOT)
+    slot[:slots] = fleet.slot
     return fleet._replace(
         # Free slots lie at the front of the stack, the rest of it is room.
         free=np.concatenate([fresh, np.zeros(slots, np.int32)]),
-        time=time,
-        job=time.view(np.int32),
+        slot=slot,
         told=np.concatenate([fleet.told, np.zeros((slots, 3), np.int64)]),
     )
 
