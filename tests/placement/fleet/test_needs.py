@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from tests.placement.fleet.test_fleet_exact import QUESTIONS, asked
+from wattlas.placement.fleet.master import Cuts
 from wattlas.placement.fleet.needs import Needs, value_of
 from wattlas.placement.fleet.outage import outages
+from wattlas.placement.fleet.served import Served
+from wattlas.placement.fleet.size import Sizing
 from wattlas.placement.fleet.terms import FleetTerms, terms_of
 
 
@@ -36,4 +39,25 @@ def test_all_hours_at_once_are_every_hour_for_itself(question: str) -> None:
             assert bool(broken) == bool(short.any())
             for need in broken:
                 assert need.gpu_h - value_of(need.price, room) <= short.max() * (1 + 1e-9) + 1e-12
+    assert verdicts == {False, True}
+
+
+@pytest.mark.parametrize("question", ["reserved", "all"])
+def test_what_hours_cost_tells_whether_they_are_served(question: str) -> None:
+    """Nothing is asked before: a fleet has a cost where no hour is short, and where one is the
+    master learns of what the fleet lacks."""
+    terms = terms_of(asked(1, **QUESTIONS[question]))
+    sizing = Sizing.of(terms)
+    draw = np.random.default_rng(5)
+    verdicts = set()
+    for _ in range(8):
+        gpu = draw.uniform(0.0, 1.0, 4) * draw.uniform(0.2, 1.5) * np.minimum(terms.upper, 9.0)
+        served = Served(sizing.hours, sizing.needs).ask(gpu, sizing.master) < np.inf
+        every = np.arange(len(sizing.needs.load))
+        room = np.repeat(sizing.needs.room(gpu)[:, None], len(every), axis=1)
+        verdicts.add(served)
+        assert served == (not sizing.needs.shortage(every, room).short.any())
+        cuts = Cuts.together(sizing.master.cuts)
+        lacking = (cuts.constant + cuts.slope @ gpu)[cuts.group < 0]
+        assert served == (lacking <= 1e-9).all()
     assert verdicts == {False, True}

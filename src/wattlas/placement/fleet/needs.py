@@ -168,7 +168,10 @@ class Needs:
 
     def ask(self, y: np.ndarray, master: CutMaster) -> float:
         """0 where every hour is served, else inf; the master learns why not."""
-        broken = self.broken(y)
+        return self.forbid(self.broken(y), y, master)
+
+    def forbid(self, broken: list[Need], y: np.ndarray, master: CutMaster) -> float:
+        """The master learns of needs that a fleet does not meet; inf if there are any, else 0."""
         if not broken:
             return 0.0
         room = self.room(y)
@@ -187,16 +190,24 @@ class Needs:
         counted[(most > 0) & (gpu + most >= self.site)] = 0.0
         return counted
 
-    def broken(self, gpu: np.ndarray) -> list[Need]:
-        """Needs that a fleet does not meet; none where it serves every hour."""
+    def holds(self, gpu: np.ndarray) -> bool:
+        """Whether a fleet (R,) meets all needs that are known."""
+        room = self.room(gpu)
+        return not any(self._is_short(need, room) for need in self.known)
+
+    def broken(self, gpu: np.ndarray, most: float = np.inf) -> list[Need]:
+        """Needs that a fleet does not meet; none where it serves every hour, or where that is not
+        settled once so many hours were solved."""
         room = self.room(gpu)
         broken = [need for need in self.known if self._is_short(need, room)]
         if broken:
             return broken
         left = [self.routings.unserved(n, hours, room) for n, hours in enumerate(self.alike)]
-        count = 1
-        while any(len(hours) for hours in left):
-            broken = self._solve(np.sort(np.concatenate([hours[:count] for hours in left])), room)
+        count, solved = 1, 0
+        while solved < most and any(len(hours) for hours in left):
+            steps = np.sort(np.concatenate([hours[:count] for hours in left]))
+            solved += len(steps)
+            broken = self._solve(steps, room)
             if broken:
                 return broken
             left = [self.routings.unserved(n, hours[count:], room) for n, hours in enumerate(left)]
@@ -236,9 +247,23 @@ class Needs:
             if broken:
                 return broken
             steps = steps[short]
-        # A constraint beside capacity is why these are short: each proves it for itself alone.
+        return self._each(steps, answer.short[short], answer.price[:, short].T, room)
+
+    def of_short(self, steps: np.ndarray, gpu: np.ndarray) -> list[Need]:
+        """Needs of some hours, in increasing order, that a fleet does not meet."""
+        room = self.room(gpu)
+        answer = self.shortage(steps, np.repeat(room[:, None], len(steps), axis=1))
+        short = np.flatnonzero(answer.short)
         prices = answer.price[:, short].T
-        gpu_h = answer.short[short] + [value_of(price, room) for price in prices]
+        broken = self._learn(prices, room) if len(short) else []
+        return broken or self._each(steps[short], answer.short[short], prices, room)
+
+    def _each(
+        self, steps: np.ndarray, short: np.ndarray, prices: np.ndarray, room: np.ndarray
+    ) -> list[Need]:
+        """Needs of hours that are short by a constraint beside capacity: each proves it for itself
+        alone."""
+        gpu_h = short + np.array([value_of(price, room) for price in prices])
         return [Need(*need) for need in zip(prices, gpu_h.tolist(), steps.tolist(), strict=True)]
 
     def _part(self, steps: np.ndarray, room: np.ndarray) -> np.ndarray:

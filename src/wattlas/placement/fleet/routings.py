@@ -1,4 +1,4 @@
-"""Routings of hours that were served: one that serves an hour serves every hour whose load fits it."""
+"""Routings of hours that were served: one serves every hour whose load fits it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wattlas.placement.problem.flows import SourceFlows
 from wattlas.placement.problem.instance import Instance
 
 ROUNDING = 1e-10
-"""Load above what a region has by this part of it is rounding, well below a shortage that counts."""
+"""Load above what a region has by this part of it is rounding, far below a shortage that counts."""
 ROUTES = 8
 """So many routings are kept for each UTC hour of the day, the latest and the most useful."""
 _TINY = 1e-300

@@ -8,7 +8,7 @@ asked on the way from the best point so far to the master's (in-out separation, 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -19,6 +19,10 @@ NEAR, FARTHER = 0.3, 2.0
 """The first part of the way to the master's point, and by what it grows where a point is better and
 shrinks where it is not, or where nothing is possible. With a fixed part the last third of the
 rounds approaches a point that the master has known all along."""
+INWARD, DEEPER = 1e-8, 4.0
+"""As long as nothing possible is known: the first part of the way from the master's point to one
+that is surely inside, and by what it grows with each that is not possible. The master's own point
+may break what it has been told by its solver's tolerance, again and again."""
 MOST_ROUNDS = 200
 """Rounds until the search gives up, with the gap that it has. A year takes about thirty."""
 
@@ -84,17 +88,20 @@ def least(
     *,
     exact: float,
     tick: Callable[[Least], None] = lambda _: None,
+    inside: np.ndarray | None = None,
+    holds: Callable[[np.ndarray], bool] = lambda _: True,
 ) -> Least:
     """Search until value − bound ≤ exact · |value|, or the rounds are over.
 
-    `starts` are asked first, one after the other; nothing need be possible there. `tick` hears of
-    each round.
+    `starts` are asked first, one after the other; nothing need be possible there. Where nothing is,
+    the search goes on near the master's point, towards `inside` if that is given. A best point that
+    no longer `holds` by what has been learnt since is dropped. `tick` hears of each round.
     """
 
     def ask(y: np.ndarray) -> tuple[float, np.ndarray]:
         return float(master.cost @ y) + separator.ask(y, master), y
 
-    return search(ask, master, starts, exact=exact, tick=tick)
+    return search(ask, master, starts, exact=exact, tick=tick, inside=inside, holds=holds)
 
 
 def search(
@@ -105,6 +112,8 @@ def search(
     exact: float,
     tick: Callable[[Least], None] = lambda _: None,
     rounds: int = MOST_ROUNDS,
+    inside: np.ndarray | None = None,
+    holds: Callable[[np.ndarray], bool] = lambda _: True,
 ) -> Least:
     """As `least`, over the first of the master's variables, as many as a start has: `ask` gives the
     whole value at a point, or at another one that it takes instead, and that point; it teaches the
@@ -113,12 +122,19 @@ def search(
     count = len(starts[0])
     lowest = master.lowest()
     best = Least(starts[0], np.inf, lowest.bound, lowest.reduced, 0, lowest.weight)
-    waiting, step = list(starts), NEAR
+    waiting, step, inward = list(starts), NEAR, INWARD
     while best.rounds < rounds:
-        target = lowest.y[:count]
-        between = best.y + step * (target - best.y)
-        y = waiting.pop(0) if waiting else between if np.isfinite(best.value) else target
+        y = target = lowest.y[:count]
+        if waiting:
+            y = waiting.pop(0)
+        elif np.isfinite(best.value):
+            y = best.y + step * (target - best.y)
+        elif inside is not None:
+            y = target + inward * (inside - target)
+            inward = INWARD if inward > 1.0 / DEEPER else inward * DEEPER
         value, y = ask(y)
+        if np.isfinite(best.value) and not holds(best.y):
+            best = replace(best, value=np.inf)
         better = value < best.value
         lowest = master.lowest()
         tighter = lowest.bound > best.bound
