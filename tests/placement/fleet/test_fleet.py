@@ -21,7 +21,7 @@ from wattlas.model.signals import Hours
 from wattlas.placement.fleet.fleet import fleet, fleet_and_learnt
 from wattlas.placement.fleet.master import CutMaster
 from wattlas.placement.fleet.reach import reach
-from wattlas.placement.fleet.search import least
+from wattlas.placement.fleet.search import Footing, least
 from wattlas.placement.fleet.size import SAMPLED
 from wattlas.placement.problem.feasibility import feasibility
 
@@ -297,13 +297,12 @@ def test_a_best_point_that_proves_impossible_is_dropped() -> None:
     least of what is, as it does without."""
     cost, ends = np.array([0.1, 0.3]), (np.zeros(2), np.ones(2) * 2.0)
     known = least(Bowl(), CutMaster(cost, *ends, np.zeros(2)), [ends[1]], exact=1e-9)
-    for inside in (None, ends[1]):
-        master = CutMaster(cost, *ends, np.zeros(2))
-        found = least(Unsure(), master, [np.array([0.2, 0.1])], exact=1e-9, inside=inside,
-                      holds=lambda y: float(y.sum()) >= 1.0 - 1e-12)  # fmt: skip
-        assert found.y.sum() >= 1.0 - 1e-12
-        assert found.value == pytest.approx(known.value, abs=1e-8)
-        assert found.bound == pytest.approx(known.value, abs=1e-8)
+    master = CutMaster(cost, *ends, np.zeros(2))
+    footing = Footing(ends[1], lambda y: float(y.sum()) >= 1.0 - 1e-12)
+    found = least(Unsure(), master, [np.array([0.2, 0.1])], exact=1e-9, footing=footing)
+    assert found.y.sum() >= 1.0 - 1e-12
+    assert found.value == pytest.approx(known.value, abs=1e-8)
+    assert found.bound == pytest.approx(known.value, abs=1e-8)
 
 
 def test_alike_demands_keep_their_own_regions() -> None:

@@ -9,7 +9,7 @@ from tests.placement.fleet.test_fleet_exact import QUESTIONS, asked
 from wattlas.placement.fleet.master import Cuts
 from wattlas.placement.fleet.needs import Needs, value_of
 from wattlas.placement.fleet.outage import outages
-from wattlas.placement.fleet.served import Served
+from wattlas.placement.fleet.served import ServedHours
 from wattlas.placement.fleet.size import Sizing
 from wattlas.placement.fleet.terms import FleetTerms, terms_of
 
@@ -52,7 +52,7 @@ def test_what_hours_cost_tells_whether_they_are_served(question: str) -> None:
     verdicts = set()
     for _ in range(8):
         gpu = draw.uniform(0.0, 1.0, 4) * draw.uniform(0.2, 1.5) * np.minimum(terms.upper, 9.0)
-        served = Served(sizing.hours, sizing.needs).ask(gpu, sizing.master) < np.inf
+        served = ServedHours(sizing.hours, sizing.needs).ask(gpu, sizing.master) < np.inf
         every = np.arange(len(sizing.needs.load))
         room = np.repeat(sizing.needs.room(gpu)[:, None], len(every), axis=1)
         verdicts.add(served)

@@ -14,12 +14,12 @@ ROUNDING = 1e-10
 """Load above what a region has by this part of it is rounding, far below a shortage that counts."""
 ROUTES = 8
 """So many routings are kept for each UTC hour of the day, the latest and the most useful."""
-_TINY = 1e-300
 FULLEST = 2, 8
 """An hour that a routing does not serve mostly overloads one of the regions that it fills most on
 average. These are looked at first, then some more, then all: a third of the time of all at once."""
 Routes = dict[int, list[np.ndarray]]
 """By UTC hour of the day: GPU-h in each region per request of each source, (R, S)."""
+_TINY = 1e-300
 
 
 @dataclass

@@ -61,6 +61,18 @@ class Together:
 
 
 @dataclass(frozen=True)
+class Footing:
+    """What a search stands on where a point may be let through that is not possible.
+
+    As long as nothing possible is known, it goes from the master's point towards `inside`, where
+    all is possible. A best point that no longer `holds`, by what was learnt since, is dropped.
+    """
+
+    inside: np.ndarray
+    holds: Callable[[np.ndarray], bool]
+
+
+@dataclass(frozen=True)
 class Least:
     """The best point found, its value, the bound below it, and how often the function was asked.
 
@@ -88,20 +100,18 @@ def least(
     *,
     exact: float,
     tick: Callable[[Least], None] = lambda _: None,
-    inside: np.ndarray | None = None,
-    holds: Callable[[np.ndarray], bool] = lambda _: True,
+    footing: Footing | None = None,
 ) -> Least:
     """Search until value − bound ≤ exact · |value|, or the rounds are over.
 
-    `starts` are asked first, one after the other; nothing need be possible there. Where nothing is,
-    the search goes on near the master's point, towards `inside` if that is given. A best point that
-    no longer `holds` by what has been learnt since is dropped. `tick` hears of each round.
+    `starts` are asked first, one after the other; nothing need be possible there. `tick` hears of
+    each round.
     """
 
     def ask(y: np.ndarray) -> tuple[float, np.ndarray]:
         return float(master.cost @ y) + separator.ask(y, master), y
 
-    return search(ask, master, starts, exact=exact, tick=tick, inside=inside, holds=holds)
+    return search(ask, master, starts, exact=exact, tick=tick, footing=footing)
 
 
 def search(
@@ -112,8 +122,7 @@ def search(
     exact: float,
     tick: Callable[[Least], None] = lambda _: None,
     rounds: int = MOST_ROUNDS,
-    inside: np.ndarray | None = None,
-    holds: Callable[[np.ndarray], bool] = lambda _: True,
+    footing: Footing | None = None,
 ) -> Least:
     """As `least`, over the first of the master's variables, as many as a start has: `ask` gives the
     whole value at a point, or at another one that it takes instead, and that point; it teaches the
@@ -129,11 +138,11 @@ def search(
             y = waiting.pop(0)
         elif np.isfinite(best.value):
             y = best.y + step * (target - best.y)
-        elif inside is not None:
-            y = target + inward * (inside - target)
+        elif footing is not None:
+            y = target + inward * (footing.inside - target)
             inward = INWARD if inward > 1.0 / DEEPER else inward * DEEPER
         value, y = ask(y)
-        if np.isfinite(best.value) and not holds(best.y):
+        if np.isfinite(best.value) and footing is not None and not footing.holds(best.y):
             best = replace(best, value=np.inf)
         better = value < best.value
         lowest = master.lowest()

@@ -28,7 +28,7 @@ class Sounding:
 
 
 @dataclass(frozen=True)
-class Served:
+class ServedHours:
     """What hours cost, inf where one of them is short: then the master learns what it needs."""
 
     hours: FleetHours
