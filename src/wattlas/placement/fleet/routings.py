@@ -19,6 +19,8 @@ FULLEST = 2, 8
 average. These are looked at first, then some more, then all: a third of the time of all at once."""
 Routes = dict[int, list[np.ndarray]]
 """By UTC hour of the day: GPU-h in each region per request of each source, (R, S)."""
+FEW = 16
+"""So few hours are tried at once."""
 _TINY = 1e-300
 
 
@@ -89,6 +91,8 @@ class Routings:
 
 def _fits(route: np.ndarray, demand: np.ndarray, most: np.ndarray) -> np.ndarray:
     """Which hours (H,) with a demand (H, S) a routing serves with so much room (R,)."""
+    if len(demand) <= FEW:
+        return np.asarray((demand @ route.T <= most).all(axis=1))
     load = route @ demand.mean(axis=0)
     fullest = np.argsort(-load / np.maximum(most, _TINY), kind="stable")
     left = np.arange(len(demand))
