@@ -9,6 +9,7 @@ from tests.placement.fleet.test_fleet_exact import QUESTIONS, asked
 from wattlas.placement.fleet.master import Cuts
 from wattlas.placement.fleet.needs import Needs, value_of
 from wattlas.placement.fleet.outage import outages
+from wattlas.placement.fleet.routings import FEW, fits
 from wattlas.placement.fleet.served import ServedHours
 from wattlas.placement.fleet.size import Sizing
 from wattlas.placement.fleet.terms import FleetTerms, terms_of
@@ -61,3 +62,17 @@ def test_what_hours_cost_tells_whether_they_are_served(question: str) -> None:
         lacking = (cuts.constant + cuts.slope @ gpu)[cuts.group < 0]
         assert served == (lacking <= 1e-9).all()
     assert verdicts == {False, True}
+
+
+def test_a_routing_is_tried_on_some_regions_first() -> None:
+    """It serves the hours that it serves when all regions are looked at together; any number of
+    regions, with those that it overloads in one hour alone among them."""
+    draw = np.random.default_rng(2)
+    for regions in (1, 5, 20):
+        route = draw.uniform(0.0, 1.0, (regions, 7)) * draw.uniform(0.1, 2.0, (regions, 1))
+        demand = draw.uniform(0.5, 1.5, (4 * FEW, 7))
+        load = demand @ route.T
+        most = np.quantile(load, 1.0 - 0.5 / regions, axis=0)
+        served = (load <= most).all(axis=1)
+        assert 0 < served.sum() < len(served)
+        assert (fits(route, demand, most) == served).all()

@@ -79,17 +79,17 @@ class Routings:
         for n, route in enumerate(routes):
             if not len(steps):
                 break
-            fits = _fits(route, demand, most)
-            served[n] = int(fits.sum())
+            fit = fits(route, demand, most)
+            served[n] = int(fit.sum())
             if served[n]:
-                steps, demand = steps[~fits], demand[~fits]
+                steps, demand = steps[~fit], demand[~fit]
         # The most useful first: the others are hardly looked at, and give way to new ones.
         order = sorted(range(len(routes)), key=lambda n: -served[n])
         routes[:] = [routes[n] for n in order]
         return steps
 
 
-def _fits(route: np.ndarray, demand: np.ndarray, most: np.ndarray) -> np.ndarray:
+def fits(route: np.ndarray, demand: np.ndarray, most: np.ndarray) -> np.ndarray:
     """Which hours (H,) with a demand (H, S) a routing serves with so much room (R,)."""
     if len(demand) <= FEW:
         return np.asarray((demand @ route.T <= most).all(axis=1))
@@ -98,6 +98,6 @@ def _fits(route: np.ndarray, demand: np.ndarray, most: np.ndarray) -> np.ndarray
     left = np.arange(len(demand))
     for regions in np.split(fullest, FULLEST):
         left = left[(demand[left] @ route[regions].T <= most[regions]).all(axis=1)]
-    fits = np.zeros(len(demand), dtype=bool)
-    fits[left] = True
-    return fits
+    served = np.zeros(len(demand), dtype=bool)
+    served[left] = True
+    return served
