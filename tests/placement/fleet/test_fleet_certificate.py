@@ -87,9 +87,10 @@ def test_prices_are_of_all_hours_where_a_sample_comes_first(
 
 def test_what_a_sample_leads_to_serves_all_hours(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the hours of each group one is asked for its cost, and none first for what it needs: the
-    fleet found serves the others too."""
+    fleet found serves the others too, also from a start that does not."""
     monkeypatch.setattr("wattlas.placement.fleet.served.SOUNDED", 0)
     terms = terms_of(asked(1))
     sizing = Sizing.of(terms, np.zeros(terms.instance.demand.shape[1], np.int64))
     start = np.clip(terms.own_peaks, terms.lower, terms.upper)
-    assert not sizing.needs.broken(sizing.beside(start, None, 1e-4)[0])
+    for part in (1.0, 0.3):
+        assert not sizing.needs.broken(sizing.beside(part * start, None, 1e-4)[0])

@@ -144,7 +144,7 @@ class Sizing:
         self, part: FleetHours, master: CutMaster, start: np.ndarray, exact: float, tick: Tick
     ) -> Least:
         """The fleet for a sample that serves all hours: found for some, and then asked of all."""
-        cost, footing = ServedHours(part, self.needs), Footing(start, self.needs.holds)
+        cost, footing = ServedHours(part, self.needs), Footing(self.terms.upper, self.needs.holds)
         some = least(
             Together(cost, self.forbid), master, [start], exact=exact, tick=tick, footing=footing
         )
