@@ -21,7 +21,7 @@ from wattlas.model.signals import Hours
 from wattlas.placement.fleet.fleet import fleet, fleet_and_learnt
 from wattlas.placement.fleet.master import CutMaster
 from wattlas.placement.fleet.reach import reach
-from wattlas.placement.fleet.search import least
+from wattlas.placement.fleet.search import Footing, least
 from wattlas.placement.fleet.size import SAMPLED
 from wattlas.placement.problem.feasibility import feasibility
 
@@ -254,12 +254,17 @@ class Bowl:
 
     def ask(self, y: np.ndarray, master: CutMaster) -> float:
         """Value and cuts at y."""
-        value = np.abs(y - self.centre).sum(axis=1)
-        master.learn(np.arange(2), value, np.sign(y - self.centre), y)
+        value = self.value(y, master)
         short = np.array([1.0 - y.sum()])
         if short[0] > 1e-12:
             master.forbid(short, -np.ones((1, 2)), y)
             return math.inf
+        return value
+
+    def value(self, y: np.ndarray, master: CutMaster) -> float:
+        """The same whether it is possible or not."""
+        value = np.abs(y - self.centre).sum(axis=1)
+        master.learn(np.arange(2), value, np.sign(y - self.centre), y)
         return float(value.sum())
 
 
@@ -274,6 +279,30 @@ def test_the_master_knows_nothing_of_hours() -> None:
     ]  # fmt: skip
     assert found.value == pytest.approx(min(values), abs=1e-8)
     assert found.bound == pytest.approx(min(values), abs=1e-8)
+
+
+class Unsure(Bowl):
+    """A bowl that lets two points through before it knows what is not possible."""
+
+    let = 2
+
+    def ask(self, y: np.ndarray, master: CutMaster) -> float:
+        """Value and cuts at y, also where nothing is possible at first."""
+        self.let -= 1
+        return super().ask(y, master) if self.let < 0 else self.value(y, master)
+
+
+def test_a_best_point_that_proves_impossible_is_dropped() -> None:
+    """A start that is let through costs least of all and is not possible: the search ends at the
+    least of what is, as it does without."""
+    cost, ends = np.array([0.1, 0.3]), (np.zeros(2), np.ones(2) * 2.0)
+    known = least(Bowl(), CutMaster(cost, *ends, np.zeros(2)), [ends[1]], exact=1e-9)
+    master = CutMaster(cost, *ends, np.zeros(2))
+    footing = Footing(ends[1], lambda y: float(y.sum()) >= 1.0 - 1e-12)
+    found = least(Unsure(), master, [np.array([0.2, 0.1])], exact=1e-9, footing=footing)
+    assert found.y.sum() >= 1.0 - 1e-12
+    assert found.value == pytest.approx(known.value, abs=1e-8)
+    assert found.bound == pytest.approx(known.value, abs=1e-8)
 
 
 def test_alike_demands_keep_their_own_regions() -> None:

@@ -68,9 +68,12 @@ def test_a_wrong_fleet_does_not_pass() -> None:
     assert cheaper.gap < -1e-3
 
 
-def test_prices_are_of_all_hours_where_a_sample_comes_first() -> None:
+def test_prices_are_of_all_hours_where_a_sample_comes_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A search that begins with some hours of each group ends at the same fleet, and its prices
-    prove it."""
+    prove it; no hour is solved for what it needs before its cost is."""
+    monkeypatch.setattr("wattlas.placement.fleet.served.SOUNDED", 0)
     s = asked(1)
     terms = terms_of(s)
     sizing = Sizing.of(terms, np.repeat([0, 1], 3))
@@ -80,3 +83,14 @@ def test_prices_are_of_all_hours_where_a_sample_comes_first() -> None:
     assert found.value == pytest.approx(direct.optimal.cost_usd, rel=2e-6)
     proof = certify_fleet(replace(direct, prices=sizing.prices(found, 0.0)))
     assert abs(proof.gap) <= 2e-6
+
+
+def test_what_a_sample_leads_to_serves_all_hours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the hours of each group one is asked for its cost, and none first for what it needs: the
+    fleet found serves the others too, also from a start that does not."""
+    monkeypatch.setattr("wattlas.placement.fleet.served.SOUNDED", 0)
+    terms = terms_of(asked(1))
+    sizing = Sizing.of(terms, np.zeros(terms.instance.demand.shape[1], np.int64))
+    start = np.clip(terms.own_peaks, terms.lower, terms.upper)
+    for part in (1.0, 0.3):
+        assert not sizing.needs.broken(sizing.beside(part * start, None, 1e-4)[0])

@@ -14,7 +14,7 @@ import numpy as np
 
 from wattlas.errors import SolverError
 from wattlas.placement.fleet.master import CutMaster, Cuts
-from wattlas.placement.fleet.needs import Needs
+from wattlas.placement.fleet.needs import SHORT, Needs
 from wattlas.placement.hour.dispatch import solve_hours
 from wattlas.placement.hour.elastic import priced, priced_instance
 from wattlas.placement.hour.protocol import Solution
@@ -141,6 +141,11 @@ class FleetHours:
             self.last = self.now_at(gpu)
         return self.last
 
+    def short_at(self, gpu: np.ndarray) -> np.ndarray:
+        """The asked hours that shed at a fleet (R,) more than a shortage that is rounding."""
+        sized = self.all_at(gpu)
+        return _shed_hours(sized.instance, sized.flows, SHORT)
+
     def at(self, gpu: np.ndarray, steps: np.ndarray, memory: dict[str, Any] | None) -> Sized:
         """Some hours at a fleet (R,)."""
         part = with_fleet(self.instance, gpu, self.site)
@@ -217,12 +222,13 @@ def with_fleet(instance: Instance, gpu: np.ndarray, site: np.ndarray) -> Instanc
     )
 
 
-def _shed_hours(instance: Instance, flows: SourceFlows) -> np.ndarray:
-    """The hours in which demand goes unserved although it has no price for that."""
+def _shed_hours(instance: Instance, flows: SourceFlows, part: float = SHED) -> np.ndarray:
+    """The hours in which more than a part of the demand goes unserved although it has no price for
+    that."""
     out = ~flows.served & np.isnan(instance.unserved_usd[flows.source])
     lean, hours = instance.leanest_gpu_h, instance.demand.shape[1]
     shed = np.bincount(flows.hour[out], lean[flows.source[out]] * flows.value[out], hours)
-    return np.flatnonzero(shed > SHED * (lean @ instance.demand))
+    return np.flatnonzero(shed > part * (lean @ instance.demand))
 
 
 def worth(instance: Instance, measure: Measure, dual: np.ndarray, site: np.ndarray) -> np.ndarray:

@@ -22,6 +22,7 @@ from wattlas.model.objective import Solver
 from wattlas.placement.constraints.degraded_share import dealt_out
 from wattlas.placement.constraints.registry import hourly_rows
 from wattlas.placement.fleet.master import CutMaster
+from wattlas.placement.fleet.routings import Routes, Routings
 from wattlas.placement.hour.dispatch import solve_hours
 from wattlas.placement.hour.engine_hour import worth_it
 from wattlas.placement.problem.flows import SourceFlows
@@ -30,8 +31,6 @@ from wattlas.placement.problem.unit_values import zero
 
 SHORT = 1e-9
 """Shortage below this, relative to the hour's demand in GPU-h, is rounding."""
-ROUNDING = 1e-10
-"""Load above what a region has by this part of it is rounding, well below `SHORT`."""
 GROWTH = 2
 """One hour of each UTC hour of the day is solved first, then so many times more: a routing of one
 often serves the rest."""
@@ -40,8 +39,6 @@ HEADROOM = 0.3
 routing then leaves room for other hours. With all of them it fills some regions, and serves few."""
 TRIALS = 4
 """So often what an hour is known to need is raised, before it gets all accelerators."""
-ROUTES = 8
-"""So many routings are kept for each UTC hour of the day, the latest and the most useful."""
 CUTS = 24
 """So many prices of a question become cuts, those that prove most short."""
 _TINY = 1e-300
@@ -84,8 +81,7 @@ class Needs:
     known: list[Need] = field(default_factory=list)
     use: list[np.ndarray] = field(default_factory=list)
     """What a request of each source needs at the prices of each of `known`, (S,)."""
-    routes: dict[int, list[np.ndarray]] = field(default_factory=dict)
-    """By UTC hour of the day: GPU-h in each region per request of each source, (R, S)."""
+    routes: Routes = field(default_factory=dict)
 
     def asking(self, demand: np.ndarray) -> Needs:
         """The same of another demand (S, T), with the prices and the routings that are known."""
@@ -152,6 +148,11 @@ class Needs:
         return set(hourly_rows(self.instance)) <= {"capacity"}
 
     @cached_property
+    def routings(self) -> Routings:
+        """Routings of hours that were served."""
+        return Routings(self.instance, self.lean, self.least, self.routes)
+
+    @cached_property
     def solver(self) -> Solver:
         """The engine also for a few hours, where it is worth loading for all of them."""
         stated = self.instance.scenario.solver
@@ -167,7 +168,10 @@ class Needs:
 
     def ask(self, y: np.ndarray, master: CutMaster) -> float:
         """0 where every hour is served, else inf; the master learns why not."""
-        broken = self.broken(y)
+        return self.forbid(self.broken(y), y, master)
+
+    def forbid(self, broken: list[Need], y: np.ndarray, master: CutMaster) -> float:
+        """The master learns of needs that a fleet does not meet; inf if there are any, else 0."""
         if not broken:
             return 0.0
         room = self.room(y)
@@ -186,19 +190,27 @@ class Needs:
         counted[(most > 0) & (gpu + most >= self.site)] = 0.0
         return counted
 
-    def broken(self, gpu: np.ndarray) -> list[Need]:
-        """Needs that a fleet does not meet; none where it serves every hour."""
+    def holds(self, gpu: np.ndarray) -> bool:
+        """Whether a fleet (R,) meets all needs that are known."""
+        room = self.room(gpu)
+        return not any(self._is_short(need, room) for need in self.known)
+
+    def broken(self, gpu: np.ndarray, most: float = np.inf) -> list[Need]:
+        """Needs that a fleet does not meet; none where it serves every hour, or where that is not
+        settled once so many hours were solved."""
         room = self.room(gpu)
         broken = [need for need in self.known if self._is_short(need, room)]
         if broken:
             return broken
-        left = [self._not_routed(n, hours, room) for n, hours in enumerate(self.alike)]
-        count = 1
-        while any(len(hours) for hours in left):
-            broken = self._solve(np.sort(np.concatenate([hours[:count] for hours in left])), room)
+        left = [self.routings.unserved(n, hours, room) for n, hours in enumerate(self.alike)]
+        count, solved = 1, 0
+        while solved < most and any(len(hours) for hours in left):
+            steps = np.sort(np.concatenate([hours[:count] for hours in left]))
+            solved += len(steps)
+            broken = self._solve(steps, room)
             if broken:
                 return broken
-            left = [self._not_routed(n, hours[count:], room) for n, hours in enumerate(left)]
+            left = [self.routings.unserved(n, hours[count:], room) for n, hours in enumerate(left)]
             count *= GROWTH
         return []
 
@@ -226,7 +238,8 @@ class Needs:
             answer = self.shortage(
                 steps, room[:, None] * (part if trial == TRIALS else self._part(steps, room))
             )
-            self._keep_routes(steps, answer)
+            if self.apart:
+                self.routings.keep(steps, self.alike_of[steps], answer.short == 0, answer.flows)
             short = np.flatnonzero(answer.short)
             if not len(short):
                 return []
@@ -234,9 +247,23 @@ class Needs:
             if broken:
                 return broken
             steps = steps[short]
-        # A constraint beside capacity is why these are short: each proves it for itself alone.
+        return self._each(steps, answer.short[short], answer.price[:, short].T, room)
+
+    def of_short(self, steps: np.ndarray, gpu: np.ndarray) -> list[Need]:
+        """Needs of some hours, in increasing order, that a fleet does not meet."""
+        room = self.room(gpu)
+        answer = self.shortage(steps, np.repeat(room[:, None], len(steps), axis=1))
+        short = np.flatnonzero(answer.short)
         prices = answer.price[:, short].T
-        gpu_h = answer.short[short] + [value_of(price, room) for price in prices]
+        broken = self._learn(prices, room) if len(short) else []
+        return broken or self._each(steps[short], answer.short[short], prices, room)
+
+    def _each(
+        self, steps: np.ndarray, short: np.ndarray, prices: np.ndarray, room: np.ndarray
+    ) -> list[Need]:
+        """Needs of hours that are short by a constraint beside capacity: each proves it for itself
+        alone."""
+        gpu_h = short + np.array([value_of(price, room) for price in prices])
         return [Need(*need) for need in zip(prices, gpu_h.tolist(), steps.tolist(), strict=True)]
 
     def _part(self, steps: np.ndarray, room: np.ndarray) -> np.ndarray:
@@ -288,51 +315,6 @@ class Needs:
 
     def _is_short(self, need: Need, room: np.ndarray) -> bool:
         return bool(_excess(need, room) > SHORT * self.load[need.step])
-
-    def _keep_routes(self, steps: np.ndarray, answer: Shortage) -> None:
-        """Keep the routings of the hours that are served."""
-        if not self.apart:
-            return
-        served = np.flatnonzero(answer.short == 0)
-        alike = self.alike_of[steps[served]]
-        first = np.searchsorted(answer.flows.hour, np.arange(len(steps) + 1))
-        for group in np.unique(alike).tolist():
-            latest = served[alike == group][: -ROUTES - 1 : -1].tolist()
-            new = [
-                self._route(int(steps[n]), answer.flows.where(slice(first[n], first[n + 1])))
-                for n in latest
-            ]
-            self.routes[group] = [*new, *self.routes.get(group, [])][:ROUTES]
-
-    def _route(self, step: int, flows: SourceFlows) -> np.ndarray:
-        """An hour's flows per request, (R, S); sources without demand where they are leanest."""
-        demand = self.instance.demand[:, step]
-        on = flows.where(flows.served)
-        shape = self.least.T.shape
-        gpu_h = self.instance.gpu_h[on.source, on.point] * on.value
-        place = on.region * shape[1] + on.source
-        route = np.bincount(place, gpu_h, shape[0] * shape[1]).reshape(shape).astype(float)
-        route /= np.where(demand > 0, demand, 1.0)
-        idle = np.flatnonzero((demand <= 0) & (self.lean > 0))
-        at = self.instance.least_gpu_h[idle].argmin(axis=1)
-        route[at, idle] = self.least[idle, at]
-        return route
-
-    def _not_routed(self, alike: int, steps: np.ndarray, room: np.ndarray) -> np.ndarray:
-        """The hours of a UTC hour of the day that no routing of it is known to serve."""
-        most = (1.0 + ROUNDING) * room[:, None]
-        routes = self.routes.get(alike, [])
-        served = [0] * len(routes)
-        for n, route in enumerate(routes):
-            if not len(steps):
-                break
-            fits = (route @ self.instance.demand[:, steps] <= most).all(axis=0)
-            served[n] = int(fits.sum())
-            steps = steps[~fits]
-        # The most useful first: the others are hardly looked at, and give way to new ones.
-        order = sorted(range(len(routes)), key=lambda n: -served[n])
-        routes[:] = [routes[n] for n in order]
-        return steps
 
 
 def value_of(price: np.ndarray, room: np.ndarray) -> float:

@@ -8,7 +8,7 @@ asked on the way from the best point so far to the master's (in-out separation, 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -19,6 +19,10 @@ NEAR, FARTHER = 0.3, 2.0
 """The first part of the way to the master's point, and by what it grows where a point is better and
 shrinks where it is not, or where nothing is possible. With a fixed part the last third of the
 rounds approaches a point that the master has known all along."""
+INWARD, DEEPER = 1e-8, 4.0
+"""As long as nothing possible is known: the first part of the way from the master's point to one
+that is surely inside, and by what it grows with each that is not possible. The master's own point
+may break what it has been told by its solver's tolerance, again and again."""
 MOST_ROUNDS = 200
 """Rounds until the search gives up, with the gap that it has. A year takes about thirty."""
 
@@ -57,6 +61,18 @@ class Together:
 
 
 @dataclass(frozen=True)
+class Footing:
+    """What a search stands on where a point may be let through that is not possible.
+
+    As long as nothing possible is known, it goes from the master's point towards `inside`, where
+    all is possible. A best point that no longer `holds`, by what was learnt since, is dropped.
+    """
+
+    inside: np.ndarray
+    holds: Callable[[np.ndarray], bool]
+
+
+@dataclass(frozen=True)
 class Least:
     """The best point found, its value, the bound below it, and how often the function was asked.
 
@@ -84,6 +100,7 @@ def least(
     *,
     exact: float,
     tick: Callable[[Least], None] = lambda _: None,
+    footing: Footing | None = None,
 ) -> Least:
     """Search until value − bound ≤ exact · |value|, or the rounds are over.
 
@@ -94,7 +111,7 @@ def least(
     def ask(y: np.ndarray) -> tuple[float, np.ndarray]:
         return float(master.cost @ y) + separator.ask(y, master), y
 
-    return search(ask, master, starts, exact=exact, tick=tick)
+    return search(ask, master, starts, exact=exact, tick=tick, footing=footing)
 
 
 def search(
@@ -105,6 +122,7 @@ def search(
     exact: float,
     tick: Callable[[Least], None] = lambda _: None,
     rounds: int = MOST_ROUNDS,
+    footing: Footing | None = None,
 ) -> Least:
     """As `least`, over the first of the master's variables, as many as a start has: `ask` gives the
     whole value at a point, or at another one that it takes instead, and that point; it teaches the
@@ -113,12 +131,19 @@ def search(
     count = len(starts[0])
     lowest = master.lowest()
     best = Least(starts[0], np.inf, lowest.bound, lowest.reduced, 0, lowest.weight)
-    waiting, step = list(starts), NEAR
+    waiting, step, inward = list(starts), NEAR, INWARD
     while best.rounds < rounds:
-        target = lowest.y[:count]
-        between = best.y + step * (target - best.y)
-        y = waiting.pop(0) if waiting else between if np.isfinite(best.value) else target
+        y = target = lowest.y[:count]
+        if waiting:
+            y = waiting.pop(0)
+        elif np.isfinite(best.value):
+            y = best.y + step * (target - best.y)
+        elif footing is not None:
+            y = target + inward * (footing.inside - target)
+            inward = INWARD if inward > 1.0 / DEEPER else inward * DEEPER
         value, y = ask(y)
+        if np.isfinite(best.value) and footing is not None and not footing.holds(best.y):
+            best = replace(best, value=np.inf)
         better = value < best.value
         lowest = master.lowest()
         tighter = lowest.bound > best.bound

@@ -13,7 +13,8 @@ from wattlas.model.fleet import FleetCost, FleetPrices, NeedPrice
 from wattlas.placement.fleet.hours import FleetHours, groups_by_load, with_fleet
 from wattlas.placement.fleet.master import CutMaster, Cuts
 from wattlas.placement.fleet.needs import Needs
-from wattlas.placement.fleet.search import Least, Separator, Together, least
+from wattlas.placement.fleet.search import Footing, Least, Separator, Together, least
+from wattlas.placement.fleet.served import ServedHours, Sounding
 from wattlas.placement.fleet.sites import SiteRow, SiteRows, same
 from wattlas.placement.fleet.terms import FleetTerms
 from wattlas.placement.hour.dispatch import solve_hours
@@ -76,9 +77,9 @@ class Sizing:
 
     @property
     def forbid(self) -> list[Separator]:
-        """What says that a fleet is not possible: sites, and the hours that it must serve."""
+        """What says that a fleet is not possible: sites, and some of the hours that it serves."""
         rows = self.terms.rows
-        return [*([SiteRows(rows)] if rows else []), self.needs]
+        return [*([SiteRows(rows)] if rows else []), Sounding(self.needs)]
 
     @cached_property
     def needs(self) -> Needs:
@@ -136,7 +137,21 @@ class Sizing:
         master = _master(self.terms, self.group, weight * self.floor)
         if known is not None:
             master.take(known)
-        return least(Together(part, self.forbid), master, [start], exact=exact, tick=tick), master
+        best = self._settled(part, master, start, exact, tick)
+        return best, master
+
+    def _settled(
+        self, part: FleetHours, master: CutMaster, start: np.ndarray, exact: float, tick: Tick
+    ) -> Least:
+        """The fleet for a sample that serves all hours: found for some, and then asked of all."""
+        cost, footing = ServedHours(part, self.needs), Footing(self.terms.upper, self.needs.holds)
+        some = least(
+            Together(cost, self.forbid), master, [start], exact=exact, tick=tick, footing=footing
+        )
+        if np.isfinite(self.needs.ask(some.y, master)):
+            return some
+        every = Together(cost, [*self.forbid, self.needs])
+        return least(every, master, [some.y], exact=exact, tick=tick, footing=footing)
 
     def prices(self, best: Least, usd_per_t: float) -> FleetPrices:
         """The prices that the bound of a search rests on."""
@@ -169,7 +184,7 @@ class Sizing:
         self, starts: Sequence[np.ndarray], survive: Sequence[Needs], exact: float, tick: Tick
     ) -> Least:
         """The fleet for all hours, and for those of each outage."""
-        search = Together(self.hours, [*self.forbid, *survive])
+        search = Together(ServedHours(self.hours, self.needs), [*self.forbid, *survive])
         return least(search, self.master, starts, exact=exact, tick=tick)
 
 
