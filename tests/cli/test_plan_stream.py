@@ -17,7 +17,7 @@ import pytest
 
 from tests.data.scenario_files import Folder, tiny_folder
 from wattlas.cli import run
-from wattlas.cli.streaming import give_memory_back, share_memory
+from wattlas.cli.heap import give_memory_back, share_memory
 from wattlas.report.stream_folder import finished_parts
 
 Captured = pytest.CaptureFixture[str]

@@ -15,8 +15,8 @@ from wattlas.cli.common import (
     ready_engine,
     say,
 )
+from wattlas.cli.heap import share_memory
 from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption, out_option
-from wattlas.cli.streaming import share_memory
 from wattlas.cli.tables import show
 
 if TYPE_CHECKING:
