@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from threading import Event, Thread
 
 
 def give_memory_back(larger_than: int = 64 * 1024) -> None:
@@ -22,6 +24,31 @@ def share_memory() -> None:
     cleared by it each time they come back, which is a tenth of a study's time.
     """
     _allocate(arena_max=1, mmap_threshold=LARGEST_KEPT, trim_threshold=KEPT)
+
+
+@contextmanager
+def trimmed() -> Iterator[None]:
+    """Give the system back what lies free amid the shared heap, again and again meanwhile.
+
+    What one stage freed between arrays that stay lies there for the next, whose arrays are of other
+    sizes: the heap of a study held twice what was in use.
+    """
+    ends = Event()
+    Thread(target=trim_every, args=(lambda: ends.wait(TRIM_EVERY_S),), daemon=True).start()
+    try:
+        yield
+    finally:
+        ends.set()
+
+
+def trim_every(over: Callable[[], bool]) -> None:
+    """Trim the heap whenever the wait for the end returns and it is not `over`."""
+    import ctypes
+
+    with suppress(OSError, AttributeError, TypeError):
+        trim = ctypes.CDLL(None).malloc_trim
+        while not over():
+            trim(KEPT)
 
 
 def _allocate(**settings: int) -> None:
@@ -43,3 +70,6 @@ of a heap, from what size on a request is mapped apart and unmapped when freed, 
 LARGEST_KEPT = 8 << 20
 """Bytes: the flows of a week or a month lie below, arrays over all flows of a year above."""
 KEPT = 16 << 20
+TRIM_EVERY_S = 0.5
+"""Between two trims: each walks all that is free, which takes some 5 ms, and what it gives back is
+cleared by the system when it is taken again."""
