@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
@@ -34,11 +35,20 @@ def trimmed() -> Iterator[None]:
     sizes: the heap of a study held twice what was in use.
     """
     ends = Event()
-    Thread(target=trim_every, args=(lambda: ends.wait(TRIM_EVERY_S),), daemon=True).start()
+    Thread(target=trim_every, args=(lambda: _works_on(ends),), daemon=True).start()
     try:
         yield
     finally:
         ends.set()
+
+
+def _works_on(ends: Event) -> bool:
+    """Wait until this process has computed for a while again; whether it ended before."""
+    until = time.process_time() + TRIM_EVERY_CPU_S
+    while time.process_time() < until:
+        if ends.wait(LOOKS_S):
+            return True
+    return False
 
 
 def trim_every(over: Callable[[], bool]) -> None:
@@ -70,6 +80,8 @@ of a heap, from what size on a request is mapped apart and unmapped when freed, 
 LARGEST_KEPT = 8 << 20
 """Bytes: the flows of a week or a month lie below, arrays over all flows of a year above."""
 KEPT = 16 << 20
-TRIM_EVERY_S = 0.5
-"""Between two trims: each walks all that is free, which takes some 5 ms, and what it gives back is
-cleared by the system when it is taken again."""
+TRIM_EVERY_CPU_S = 0.75
+"""CPU time of all threads between two trims, which is half a second of two cores: each walks all
+that is free, which takes some 5 ms, and what it gives back is cleared by the system when it is
+taken again. By the clock, a machine that is busy with others would do little else."""
+LOOKS_S = 0.25

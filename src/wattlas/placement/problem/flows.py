@@ -53,7 +53,8 @@ class KeptFlows(NamedTuple):
     @staticmethod
     def of(flows: SourceFlows) -> KeptFlows:
         """The same flows, narrow."""
-        return KeptFlows(*(_narrow(index) for index in flows[:4]), flows.value)
+        hour, source, region, point = (_narrow(index) for index in flows[:4])
+        return KeptFlows(hour, source, region, point, flows.value)
 
     def with_steps(self, steps: np.ndarray, others: SourceFlows) -> KeptFlows:
         """The flows of some steps, which others are, in place of its own."""
@@ -62,7 +63,8 @@ class KeptFlows(NamedTuple):
 
     def all(self) -> SourceFlows:
         """The flows again."""
-        return SourceFlows(*(index.astype(np.int64) for index in self[:4]), self.value)
+        hour, source, region, point = (index.astype(np.int64) for index in self[:4])
+        return SourceFlows(hour, source, region, point, self.value)
 
 
 def _narrow(index: np.ndarray) -> np.ndarray:
