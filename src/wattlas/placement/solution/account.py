@@ -199,6 +199,8 @@ def _member_means(instance: Instance) -> tuple[np.ndarray, np.ndarray]:
             part = slice(low, low + STEPS)
             demand = scenario.demand_per_h[metro, klass, part]
             total[:, part] = np.add.reduceat(demand * values[:, None], first, axis=0)
-        return np.divide(total, instance.demand, out=none.copy(), where=instance.demand > 0)
+        return np.asarray(
+            np.divide(total, instance.demand, out=none.copy(), where=instance.demand > 0)
+        )
 
     return mean(rtt), mean(late) if late.any() else none
