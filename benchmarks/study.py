@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.page import page
 from benchmarks.registry import Benchmark, Figure, RunOptions
 
 SCENARIOS: dict[str, tuple[str, list[str], float, float]] = {
@@ -41,11 +42,12 @@ def run(options: RunOptions) -> Sequence[Figure]:
         scenario = str(Path(folder) / "scenario.yaml")
         out = ["--out", str(Path(folder) / "results")]
         process = measured([command, "study", scenario, *arguments, *out])
-        report = (Path(folder) / "results" / "report.html").stat().st_size
-    note = f"{process.cpu_s:.1f} s of CPU time, {example}, report {report / 2**20:.1f} MiB"
+        shown = tuple(page(Path(folder) / "results" / "report.html"))
+    note = f"{process.cpu_s:.1f} s of CPU time, {example}"
     return (
         Figure("seconds", process.wall_s, target=seconds, note=note),
         Figure("peak memory", process.peak_mib, unit="MiB", target=mebibytes),
+        *shown,
     )
 
 
@@ -71,7 +73,7 @@ def measured(command: list[str], cwd: Path | None = None) -> Ran:
 
 BENCHMARK = Benchmark(
     name="study",
-    tells="`wattlas study` on an example: seconds and peak memory",
+    tells="`wattlas study` on an example: seconds, peak memory, and the page in a browser",
     sizes=("tiny", "sample", "year"),
     run=run,
 )

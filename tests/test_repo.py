@@ -187,6 +187,8 @@ def test_ci_runs_every_check() -> None:
         "benchmarks run soak idle",
         "tools/portable.py",
         "tools/openai_tests.py",
+        "litellm==1.109.3",
+        "litellm[proxy]",
     ):
         assert command in script
     assert "wattlas study" in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -17,6 +17,7 @@ from benchmarks.files import write_scenario
 from benchmarks.first_command import first_command
 from benchmarks.machine import machine, words
 from benchmarks.modelling import Built
+from benchmarks.page import LENGTH_PX, WEIGHT_MB
 from benchmarks.program import _check_same, our_program
 from benchmarks.registry import Figure, RunOptions, registry, table
 from benchmarks.study import measured
@@ -114,10 +115,16 @@ def test_the_imports_benchmark_runs() -> None:
 
 
 def test_the_study_benchmark_runs() -> None:
-    """Seconds and mebibytes of a whole study of the smallest example."""
-    seconds, memory = run("study", "tiny")
+    """Seconds and mebibytes of a whole study of the smallest example; its page as a browser has it,
+    where there is one: lighter than is asked for, and no longer before its appendix.
+    """
+    seconds, memory, weight, *seen = run("study", "tiny")
     assert seconds.ours > 0
     assert 20 < memory.ours < 4000
+    assert 0.5 < weight.ours < WEIGHT_MB
+    for first_s, length in [seen] if seen else []:
+        assert first_s.ours > 0
+        assert 4000 < length.ours < LENGTH_PX
 
 
 SPENDS = "import time; b = bytearray({mib} << 20); b[::4096] = b[::4096].replace(b'\\0', b'1')"

@@ -247,8 +247,9 @@ def test_one_region_one_hour(
     seen = open_page(_write(tmp_path, smallest, smallest.frames))
     absent = seen.page.locator(".figure.absent")
     assert [figure.get_attribute("id") for figure in absent.all()] == [
-        "figure-fleet-patience", "figure-relocation", "figure-breakeven",
+        "figure-relocation", "figure-breakeven", "figure-fleet-patience",
     ]  # fmt: skip
+    assert seen.page.locator("#figures .figure.absent").count() == 0
     seen.quiet()
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from wattlas.errors import InputError
 from wattlas.policy.forecasts.features import PreparedHistory, features
-from wattlas.policy.forecasts.history import History, Known, is_published
+from wattlas.policy.forecasts.history import History, Known, is_published, published_until
 from wattlas.policy.forecasts.models import (
     Boosted,
     Climatology,
@@ -89,7 +89,53 @@ def test_a_clue_counts_only_once_it_is_published() -> None:
         history, clue=history.value * 0.1, clue_known=(Known.DAY_AHEAD, Known.MEASURED)
     )
     x = features(PreparedHistory.of(prices), np.array([24 * 60 + 8, 24 * 60 + 14]), 24).x
-    assert np.isfinite(x[..., -2:]).all(axis=-1).tolist() == [[False, True], [False, False]]
+    assert np.isfinite(x[..., -5:-3]).all(axis=-1).tolist() == [[False, True], [False, False]]
+
+
+def _turning(known: Known) -> History:
+    """Clocks go forth on the 30th day and back on the 60th, by half an hour off."""
+    offset = np.full((2, HOURS), 5.5)
+    offset[:, 24 * 30 + 1 : 24 * 60 + 1] += 1.0
+    return replace(world(known), utc_offset_h=offset)
+
+
+@pytest.mark.parametrize("known", list(Known))
+def test_what_is_published_ends_where_hours_are_no_longer(known: Known) -> None:
+    """The last of the hours that are published one after the other, on days of 23 and 25 hours."""
+    history = _turning(known)
+    issued = np.r_[24 * 28 : 24 * 33, 24 * 58 : 24 * 63]
+    until = published_until(history, history.known, issued, 60)
+    for n, hour in enumerate(issued):
+        told = is_published(history, history.known, np.array([hour]), np.arange(1, 61))
+        assert (until[:, n] == np.cumprod(told, axis=1).sum(axis=1)).all()
+
+
+@pytest.mark.parametrize("ahead_h", [6, 24, 40])
+def test_published_hours_about_the_target_are_looked_at(ahead_h: int) -> None:
+    """Their mean change from the day before, and the last one's; of prices and of a clue alike,
+    whatever is published later."""
+    history = _turning(Known.DAY_AHEAD)
+    prices = replace(world(), clue=history.value, clue_known=history.known,
+                     utc_offset_h=history.utc_offset_h)  # fmt: skip
+    issued = np.r_[24 * 29 : 24 * 31 : 5, 24 * 60 : 24 * 61 : 3, HOURS - 20 : HOURS]
+    own = features(PreparedHistory.of(history), issued, ahead_h).x[..., -3:-1]
+    clue = features(PreparedHistory.of(prices), issued, ahead_h).x[..., -3:-1]
+    np.testing.assert_array_equal(own, clue)
+    change = history.value - np.roll(history.value, 24, axis=1)
+    wanted = np.full(own.shape, np.nan)
+    for n, hour in enumerate(issued):
+        told = is_published(history, history.known, np.array([hour]), np.arange(1, 61))
+        usual = np.abs(change[:, hour + 1 - 28 * 24 : hour + 1]).mean(axis=1)
+        for z in range(2):
+            published = [a for a in range(1, 61) if told[z, a - 1] and hour + a < HOURS]
+            near = [change[z, hour + a] for a in published if -12 < a - ahead_h <= 12]
+            last = [change[z, hour + a] for a in published if a <= ahead_h]
+            whole = len(last) == sum(told[z, :ahead_h])  # else the last lies beyond the data
+            if near:
+                wanted[z, n, 0] = np.mean(near) / usual[z]
+            if last and whole:
+                wanted[z, n, 1] = last[-1] / usual[z]
+    np.testing.assert_allclose(own, wanted, atol=1e-9)
 
 
 def test_simple_forecasts_by_hand() -> None:

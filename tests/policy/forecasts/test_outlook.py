@@ -65,11 +65,11 @@ def learnt(name: str) -> FromPast:
     return outlook
 
 
-def told(world: Scenario, name: str, step: int) -> Forecast:
+def told(world: Scenario, name: str, step: int, ahead_h: int = AHEAD_H) -> Forecast:
     """The forecast of a step in a world that has the past of the first one."""
     past, now = parts(world)
     pasts = pasts_of(now, past, {z: Known(word) for z, word in kinds(now).items()})
-    outlook = FromPast(now, pasts, learnt(name).models, AHEAD_H, name)
+    outlook = FromPast(now, pasts, learnt(name).models, ahead_h, name)
     return outlook.at(step, now.demand_per_h[:, :, :step])
 
 
@@ -89,8 +89,9 @@ def test_what_comes_later_changes_no_forecast(name: str, step: int, seed: int, w
     if where == "p":
         known = np.ones(price.shape, dtype=bool)
         known[:, now:] = False
+        published = told(world, "persistence", step, 48).published
         for r, row in enumerate(world.region_zone):
-            known[row, now : now + before.published.shape[1]] |= before.published[r]
+            known[row, now : now + published.shape[1]] |= published[r]
             known[row] |= kinds(world)[world.regions[r].zone] == "tariff"
         price += np.where(known, 0.0, draw.normal(0, 50, price.shape))
     elif where == "c":

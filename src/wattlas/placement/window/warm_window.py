@@ -2,9 +2,10 @@
 
 Windows that roll share most of their hours. The statuses of an hour's columns and rows are those
 that it had in the last window. An hour that is new is first solved by itself, after what the last
-window leaves running. Where what that window planned is still the point of its basis, as it is
-where all came as forecast, the two together are a feasible basis, and the primal simplex goes on
-from there: few prices change. Elsewhere the dual simplex starts from the statuses.
+window leaves running and from the statuses of the hour before it. Where what that window planned is
+still the point of its basis, as it is where all came as forecast, the two together are a feasible
+basis, and the primal simplex goes on from there: few prices change. Elsewhere the dual simplex
+starts from the statuses.
 """
 
 from __future__ import annotations
@@ -117,13 +118,15 @@ def _with_new_hour(layout: ColumnLayout, program: Lp, basis: Statuses, value: np
         rows.append(_of_hour(block, first, place, value))
         where.append(np.arange(at + first, at + count))
         at += count
+    own_rows = np.concatenate(where)
     own = Lp(program.cost[columns], program.lower[columns], program.upper[columns], rows)
-    answer = highs.solve(own, keep_basis=True)
+    start = Statuses(basis.columns[columns], basis.rows[own_rows])
+    answer = highs.solve(own, start=start, keep_basis=True)
     if answer.status is not Status.OPTIMAL or answer.basis is None:
         return False
     value[columns] = answer.x
     basis.columns[columns] = answer.basis.columns
-    basis.rows[np.concatenate(where)] = answer.basis.rows
+    basis.rows[own_rows] = answer.basis.rows
     return True
 
 

@@ -10,7 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wattlas.policy.forecasts.history import HOURS_PER_DAY, History, is_published
+from wattlas.policy.forecasts.history import (
+    HOURS_PER_DAY,
+    NOON,
+    History,
+    Known,
+    is_published,
+    published_until,
+)
 from wattlas.policy.forecasts.lookup import Lookup
 
 DAYS_BACK = (1, 2, 3, 4, 5, 6, 7, 14)
@@ -67,13 +74,66 @@ class Weather:
 
 
 @dataclass(frozen=True)
+class DayChange:
+    """Change of a signal since the day before: the `usual` size (series, T), the `change` of each
+    hour, and running sums (series, T + 1) of it and of how often it is known."""
+
+    usual: np.ndarray
+    change: np.ndarray
+    total: np.ndarray
+    count: np.ndarray
+
+    @staticmethod
+    def of(value: np.ndarray) -> DayChange:
+        """Of a signal (series, T); the sums serve means over any hours."""
+        change = value - _back(value, HOURS_PER_DAY)
+        known = np.isfinite(change)
+        return DayChange(
+            _mean(np.abs(change), SCALE_DAYS * HOURS_PER_DAY),
+            change,
+            _sums(np.where(known, change, 0.0)),
+            _sums(known.astype(float)),
+        )
+
+    def scale(self, issued: np.ndarray) -> np.ndarray:
+        """The unit of changes at hours of issue, (series, n)."""
+        return np.asarray(np.maximum(at(self.usual, issued), LEAST_SCALE))
+
+    def published(
+        self, history: History, known: tuple[Known, ...], issued: np.ndarray, ahead_h: int
+    ) -> list[np.ndarray]:
+        """How the published hours within half a day of the target change from the day before, in
+        the mean, and how the last one up to the target does; nan where none is published.
+
+        Before noon tomorrow's prices are not known, but those of tonight tell how windy it gets.
+        """
+        until = issued + published_until(history, known, issued, ahead_h + NOON)
+        target, hours = issued + ahead_h, self.change.shape[1]
+        begin = np.clip(np.maximum(target - NOON, issued) + 1, 0, hours)
+        begin = np.broadcast_to(begin, until.shape)
+        end = np.clip(until + 1, begin, hours)
+        total, count = (
+            np.take_along_axis(sums, end, axis=1) - np.take_along_axis(sums, begin, axis=1)
+            for sums in (self.total, self.count)
+        )
+        last = np.minimum(until, target)
+        inside = (last > issued) & (last < hours)
+        change = np.take_along_axis(self.change, np.where(inside, last, 0), axis=1)
+        scale = self.scale(issued)
+        return [
+            np.where(count > 0, total / np.maximum(count, 1.0), np.nan) / scale,
+            np.where(inside, change, np.nan) / scale,
+        ]
+
+
+@dataclass(frozen=True)
 class PreparedHistory:
     """A history with the running means that features need."""
 
     history: History
     means: tuple[np.ndarray, ...]
-    day_change: np.ndarray
-    clue_change: np.ndarray
+    day_change: DayChange
+    clue_change: DayChange
     weather: tuple[Weather, ...] = ()
 
     @staticmethod
@@ -83,11 +143,8 @@ class PreparedHistory:
         return PreparedHistory(
             history,
             tuple(_mean(value, hours) for hours in MEANS_H),
-            _mean(np.abs(value - _back(value, HOURS_PER_DAY)), SCALE_DAYS * HOURS_PER_DAY),
-            _mean(
-                np.abs(history.clue - _back(history.clue, HOURS_PER_DAY)),
-                SCALE_DAYS * HOURS_PER_DAY,
-            ),
+            DayChange.of(value),
+            DayChange.of(history.clue),
             tuple(Weather.of(history, Lookup(issued)) for issued in history.weather),
         )
 
@@ -98,7 +155,7 @@ def features(prepared: PreparedHistory, issued: np.ndarray, ahead_h: int) -> Fea
     value, target = history.value, issued + ahead_h
     back = -(-ahead_h // HOURS_PER_DAY) * HOURS_PER_DAY
     anchor = at(value, target - back)
-    scale = np.maximum(at(prepared.day_change, issued), LEAST_SCALE)
+    scale = prepared.day_change.scale(issued)
     same = [at(value, target - back - HOURS_PER_DAY * days) for days in DAYS_BACK]
     weeks = [at(value, target - HOURS_PER_DAY * 7 * w) for w in range(1 + (back > 168), WEEKS + 2)]
     levels = [at(mean, issued) for mean in prepared.means]
@@ -112,7 +169,10 @@ def features(prepared: PreparedHistory, issued: np.ndarray, ahead_h: int) -> Fea
     for each in prepared.weather:
         columns += each.columns(history, issued, ahead_h, back)
     columns += [levels[3] / scale, *_calendar(history, target), np.full_like(anchor, ahead_h)]
+    columns += prepared.day_change.published(history, history.known, issued, ahead_h)
     columns += _clue(prepared, issued, target, back, ahead_h)
+    # The number of the series stands last, where the model looks for it.
+    columns.append(np.broadcast_to(np.arange(len(anchor), dtype=float)[:, None], anchor.shape))
     return Features(np.stack(columns, axis=-1), anchor, scale)
 
 
@@ -125,24 +185,25 @@ def at(values: np.ndarray, hour: np.ndarray) -> np.ndarray:
 def _clue(
     prepared: PreparedHistory, issued: np.ndarray, target: np.ndarray, back: int, ahead_h: int
 ) -> list[np.ndarray]:
-    """How the clue at the target differs from the anchor's and from its own level, if published."""
+    """How the clue at the target differs from the anchor's and from its own level, if published,
+    and how the published hours about it change."""
     history = prepared.history
     if not history.clue.size:
         return []
     known = is_published(history, history.clue_known, issued, ahead_h)
-    scale = np.maximum(at(prepared.clue_change, issued), LEAST_SCALE)
+    scale = prepared.clue_change.scale(issued)
     clue, last_week = history.clue, [at(history.clue, issued - 24 * d) for d in range(7)]
     ahead = at(clue, target)
     changes = (ahead - at(clue, target - back), ahead - _nanmean(last_week))
-    return [np.where(known, change / scale, np.nan) for change in changes]
+    about = prepared.clue_change.published(history, history.clue_known, issued, ahead_h)
+    return [*(np.where(known, change / scale, np.nan) for change in changes), *about]
 
 
 def _calendar(history: History, target: np.ndarray) -> list[np.ndarray]:
     local = history.local_hour(target)
     season = 2.0 * np.pi * local / YEAR_H
     weekday = (local // HOURS_PER_DAY + WEEKDAY_OF_1970) % 7
-    series = np.broadcast_to(np.arange(len(history.ids), dtype=float)[:, None], local.shape)
-    return [local % HOURS_PER_DAY, weekday, np.sin(season), np.cos(season), series]
+    return [local % HOURS_PER_DAY, weekday, np.sin(season), np.cos(season)]
 
 
 def _back(values: np.ndarray, hours: int) -> np.ndarray:
@@ -163,6 +224,11 @@ def _mean(values: np.ndarray, hours: int) -> np.ndarray:
     total = _run(np.where(known, values, 0.0), hours)
     count = _run(known.astype(float), hours)
     return np.asarray(np.where(count > hours / 2, total / np.maximum(count, 1.0), np.nan))
+
+
+def _sums(values: np.ndarray) -> np.ndarray:
+    """Running sums (series, T + 1), from 0 on."""
+    return np.concatenate([np.zeros((len(values), 1)), np.cumsum(values, axis=1)], axis=1)
 
 
 def _run(values: np.ndarray, hours: int) -> np.ndarray:

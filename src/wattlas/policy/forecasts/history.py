@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
@@ -68,6 +68,15 @@ class History:
         ):
             yield Problem("history.clue", "is of another shape", "Give it as the values.")
 
+    def until(self, hours: int) -> History:
+        """The first hours alone, as if nothing were known of later ones."""
+        return replace(
+            self,
+            value=self.value[:, :hours],
+            utc_offset_h=self.utc_offset_h[:, :hours],
+            clue=self.clue[:, :hours],
+        )
+
     @property
     def hours(self) -> int:
         """T."""
@@ -102,3 +111,28 @@ def is_published(
     kinds = np.array(known)[:, None]
     day_ahead = (kinds == Known.DAY_AHEAD) & ahead
     return np.asarray(day_ahead | (kinds == Known.TARIFF) | (np.asarray(ahead_h) <= 0))
+
+
+def published_until(
+    history: History, known: tuple[Known, ...], issued: np.ndarray, most_h: int
+) -> np.ndarray:
+    """How many hours after each hour of issue (n,) are published there, at most `most_h`,
+    (series, n): all of them up to that one are."""
+    now = history.local_hour(issued)
+    days = now // HOURS_PER_DAY + 1 + (now % HOURS_PER_DAY >= NOON)
+    # Where clocks are set back or forth in between, the day is an hour longer or shorter.
+    until = np.clip(np.ceil(days * HOURS_PER_DAY - now), 0, most_h).astype(np.int64)
+    for _ in range(2):
+        last = _then(history, issued, until) // HOURS_PER_DAY >= days
+        until -= last & (until > 0)
+    kinds = np.array(known)[:, None]
+    until = np.where(kinds == Known.TARIFF, most_h, until)
+    return np.asarray(np.where(kinds == Known.MEASURED, 0, until))
+
+
+def _then(history: History, issued: np.ndarray, ahead_h: np.ndarray) -> np.ndarray:
+    """Local hours `ahead_h` (series, n) after hours of issue (n,)."""
+    hour = np.clip(issued + ahead_h, 0, history.hours - 1)
+    start = (history.start_utc - np.datetime64(0, "h")) / np.timedelta64(1, "h")
+    offset = np.take_along_axis(history.utc_offset_h, hour, axis=1)
+    return np.asarray(start + issued + ahead_h + offset)

@@ -118,14 +118,14 @@ def boosted(
     boosting with the pinball loss; `quantiles` in increasing order, those that a result has.
     Raises InputError where there is too little to learn from.
     """
-    x, change = _rows(history, first, last, ahead_h, seed)
+    x, change = _rows(history.until(last), first, ahead_h, seed)
     if len(change) < LEAST_ROWS:
         what = f"has {len(change)} rows to learn from, wanted at least {LEAST_ROWS}"
         raise InputError([Problem("history", what, "Give a longer past.")])
     # The library cannot learn from a column that knows nothing, such as a clue never published.
     x[:, ~np.isfinite(x).any(axis=0)] = 0.0
     # The number of a series is a category, of which the library takes so many: beyond, a number.
-    series_column = _series_column(history) if len(history.ids) <= MOST_CATEGORIES else None
+    series_column = x.shape[1] - 1 if len(history.ids) <= MOST_CATEGORIES else None
     trees = []
     for quantile in quantiles:
         model = _regressor(quantile, len(change), series_column, seed)
@@ -152,21 +152,15 @@ def _regressor(quantile: float, rows: int, series_column: int | None, seed: int)
     )
 
 
-def _series_column(history: History) -> int:
-    """Where the number of the series stands among the features."""
-    count: int = features(PreparedHistory.of(history), np.arange(1), 1).x.shape[-1]
-    return count - 2 - (2 if history.clue.size else 0)
-
-
 def _rows(
-    history: History, first: int, last: int, ahead_h: Sequence[int], seed: int
+    history: History, first: int, ahead_h: Sequence[int], seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Features and changes of a sample of targets, the same number for every horizon."""
     prepared, draw = PreparedHistory.of(history), np.random.default_rng(seed)
     every = ROWS // (len(ahead_h) * max(len(history.ids), 1)) + 1
     xs, changes = [], []
     for ahead in ahead_h:
-        target = np.arange(max(first, ahead), last)
+        target = np.arange(max(first, ahead), history.hours)
         target = np.sort(draw.choice(target, min(every, len(target)), replace=False))
         known = features(prepared, target - ahead, ahead)
         change = (at(history.value, target) - known.anchor) / known.scale

@@ -17,7 +17,7 @@ from wattlas.model.issued import Issued
 from wattlas.model.scenario import Scenario
 from wattlas.model.suggest import did_you_mean
 from wattlas.policy.forecasts.archived import Archived
-from wattlas.policy.forecasts.features import PreparedHistory
+from wattlas.policy.forecasts.features import DayChange, PreparedHistory
 from wattlas.policy.forecasts.history import HOURS_PER_DAY, History, is_published
 from wattlas.policy.forecasts.holes import dry, holes
 from wattlas.policy.forecasts.markets import known_of
@@ -157,7 +157,8 @@ def _prepare(model: Forecaster, history: History) -> PreparedHistory:
     """The history as a forecaster reads it: running means for those that look at any."""
     if isinstance(model, Boosted):
         return PreparedHistory.of(history)
-    return PreparedHistory(history, (), np.zeros((0, 0)), np.zeros((0, 0)))
+    nothing = DayChange.of(np.zeros((0, 0)))
+    return PreparedHistory(history, (), nothing, nothing)
 
 
 def _middles(

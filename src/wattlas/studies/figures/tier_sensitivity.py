@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from wattlas.studies.registry import TIERS, figure
+from wattlas.studies.registry import TIERS, Depth, figure
 from wattlas.studies.tier_tables import Row, tier_table
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ figure(
     needs=("tier_sensitivity",),
     missing="Sensitivities were not computed",
     lacks="no offer to vary",
+    depth=Depth.APPENDIX,
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wattlas.studies.registry import figure, table
+from wattlas.studies.registry import Depth, figure, table
 from wattlas.studies.thinning import best_points
 
 if TYPE_CHECKING:
@@ -46,4 +46,5 @@ figure(
     question="Why here?",
     needs=("candidates",),
     missing="The candidates of each metro were not kept",
+    depth=Depth.APPENDIX,
 )

@@ -15,7 +15,9 @@
 
   class Figure {
     constructor(spec) {
-      this.spec = spec;
+      this.absent = spec.needs.filter((table) => !W.has(table));
+      // What the results do not hold is said at the end, where it stands in nobody's way.
+      this.spec = this.absent.length ? { ...spec, depth: "appendix" } : spec;
       this.chart = null;
       this.wanted = false;
     }
@@ -38,11 +40,10 @@
         ? el("details", { ...around, ontoggle: () => this.open && this.show() }, el("summary", {}, heading))
         : el("section", around, heading);
       parent.append(this.root);
-      const absent = this.spec.needs.filter((table) => !W.has(table));
-      if (absent.length) {
+      if (this.absent.length) {
         this.root.classList.add("absent");
         const why = this.spec.without && this.spec.without(this.spec);
-        this.root.append(el("p", { class: "answer" }, why || `${this.spec.missing} (table ${absent.join(", ")} is not in these results).`));
+        this.root.append(el("p", { class: "answer" }, why || `${this.spec.missing} (table ${this.absent.join(", ")} is not in these results).`));
         return;
       }
       this.root.append(this.answer, this.controls, this.canvas, this.notes, this.tools);

@@ -28,7 +28,8 @@
   }
 
   const link = (node, id, text) => W.el("a", { href: `#${id}`, onclick: (event) => goTo(event, node) }, text);
-  const of = (part, depth) => [...W.words.values()].filter((words) => words.part === part.id && words.depth === depth).map((words) => words.id);
+  const depthOf = (words) => W.figures.find((figure) => figure.spec.id === words.id)?.spec.depth ?? words.depth;
+  const of = (part, depth) => [...W.words.values()].filter((words) => words.part === part.id && depthOf(words) === depth).map((words) => words.id);
 
   // A part with a table of its own stands on the page only where the results have that table.
   const parts = W.parts.filter((part) => !part.table || W.has(part.table));

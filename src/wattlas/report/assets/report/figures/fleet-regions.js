@@ -20,7 +20,7 @@
     const longest = Math.max(0, ...regions.map((id) => F.name(id).length));
     const left = Math.min(small ? 104 : 160, Math.max(54, 18 + 6.6 * longest));
     const marks = MARKS.filter(([variant]) => variants.includes(variant));
-    const tall = Math.max(70, regions.length * 25);
+    const tall = Math.max(70, regions.length * 22);
     return {
       answer: answer(regions, gpu),
       alt: `Accelerators of ${regions.length} regions in ${marks.length + 1} fleets.`,

@@ -61,7 +61,7 @@
         ],
       },
       notes: [
-        ...rows.filter((row) => !row.feasible).map((row) => `${row.label.slice(0, 1).toUpperCase()}${row.label.slice(1)} is not feasible${row.reason ? `: ${row.reason}` : ""}.`),
+        ...(closed ? [rows.filter((row) => !row.feasible).map((row) => `${row.label.slice(0, 1).toUpperCase()}${row.label.slice(1)} is not feasible${row.reason ? `: ${row.reason}` : ""}.`).join(" ")] : []),
         ...(curve.length ? [`The line is the cheapest way to each level of carbon${steepest.length ? `; its slope, the price of abatement, runs from ${W.num(Math.min(...steepest.map((r) => r.abatement_usd_per_t)))} to ${W.num(Math.max(...steepest.map((r) => r.abatement_usd_per_t)))} USD/t` : ""}.`] : ["The Pareto curve between cost and carbon was not computed."]),
         ...(x.min !== 0 || y.min !== 0 ? ["The axes do not start at zero."] : []),
         ...(closed ? ["Hollow: breaks a budget, a rule or a capacity limit, so that its cost and carbon are not on offer."] : []),
