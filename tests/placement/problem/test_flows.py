@@ -57,7 +57,7 @@ def test_whole_hours_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     order of its hours stays together."""
     monkeypatch.setattr("wattlas.placement.problem.flows.PIECE", 4)
     hour = np.repeat(np.arange(6), [1, 9, 2, 0, 3, 1])
-    flows = SourceFlows(*[hour] * 4, np.arange(16.0))
+    flows = SourceFlows(hour, hour, hour, hour, np.arange(16.0))
     pieces = list(by_whole_hours(flows))
     assert len(pieces) > 2
     assert np.concatenate([piece.value for piece in pieces]).tolist() == flows.value.tolist()

@@ -58,8 +58,8 @@ class KeptFlows(NamedTuple):
 
     def with_steps(self, steps: np.ndarray, others: SourceFlows) -> KeptFlows:
         """The flows of some steps, which others are, in place of its own."""
-        mine = SourceFlows(*self).where(~np.isin(self.hour, steps))
-        return KeptFlows.of(join([mine, SourceFlows(*KeptFlows.of(others))]))
+        mine = SourceFlows._make(self).where(~np.isin(self.hour, steps))
+        return KeptFlows.of(join([mine, SourceFlows._make(KeptFlows.of(others))]))
 
     def all(self) -> SourceFlows:
         """The flows again."""
