@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.registry import Benchmark, Figure, RunOptions
 from benchmarks.study import measured
 from benchmarks.worlds import month_hours, months_world
-from wattlas.cli.streaming import give_memory_back
+from wattlas.cli.heap import give_memory_back
 from wattlas.model.scenario import Scenario
 from wattlas.placement.engine import warm_up
 from wattlas.report.stream_folder import Long, write_plan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import random
@@ -12,12 +13,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 from tests.data.scenario_files import Folder, tiny_folder
 from wattlas.cli import run
-from wattlas.cli.streaming import give_memory_back, share_memory
+from wattlas.cli.heap import give_memory_back, share_memory, trim_every
 from wattlas.report.stream_folder import finished_parts
 
 Captured = pytest.CaptureFixture[str]
@@ -168,3 +170,23 @@ def test_who_chose_how_memory_is_kept_is_obeyed(
     monkeypatch.setenv("_RJEM_MALLOC_CONF", "narenas:4")
     choose()
     assert os.environ["_RJEM_MALLOC_CONF"] == "narenas:4"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="no such allocator")
+def test_what_lies_free_between_kept_arrays_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every second of many arrays is dropped: without it, all of them stay resident."""
+    monkeypatch.setenv("_RJEM_MALLOC_CONF", "narenas:1")
+    share_memory()
+
+    def resident_mib() -> float:
+        pages = int(Path("/proc/self/statm").read_text("utf-8").split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+    arrays = [np.ones(12_000) for _ in range(1_000)]  # 92 MiB, none large enough to be mapped apart
+    kept = arrays[::2]
+    del arrays
+    before, moments = resident_mib(), iter([False, True])
+    trim_every(lambda: next(moments))
+    assert resident_mib() < before - 30
+    assert all(array[-1] == 1.0 for array in kept)

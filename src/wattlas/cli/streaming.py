@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ import typer
 
 from wattlas.cli.bar import bar
 from wattlas.cli.common import load_scenario, print_json, progress, ready_engine, say
+from wattlas.cli.heap import give_memory_back
 from wattlas.cli.tables import show
 from wattlas.data.target import try_folder
 
@@ -57,45 +57,6 @@ def _sums(meta: dict[str, Any]) -> dict[str, Any]:
     """Cost and carbon, where `wattlas plan --json` has them without a folder."""
     totals = meta["totals"]["plan"]
     return {name: totals[name] for name in ("cost_usd", "carbon_kg")}
-
-
-def give_memory_back(larger_than: int = 64 * 1024) -> None:
-    """Let arrays of more bytes return to the system once they are dropped; before polars is loaded.
-
-    The C library of most Linux systems keeps what was freed for the next request of the same size,
-    and the chunks' arrays differ in size: without this a long plan holds a third more.
-    """
-    _allocate(mmap_threshold=larger_than)
-
-
-def share_memory() -> None:
-    """Let all threads take from one heap, and keep what was freed; before polars is loaded.
-
-    A heap for each thread keeps what its thread alone freed. Arrays that return to the system are
-    cleared by it each time they come back, which is a tenth of a study's time.
-    """
-    _allocate(arena_max=1, mmap_threshold=LARGEST_KEPT, trim_threshold=KEPT)
-
-
-def _allocate(**settings: int) -> None:
-    """Set parameters of the C library's allocator where it has them.
-
-    polars brings an allocator of its own, which keeps what was freed once for each of its arenas.
-    """
-    import ctypes
-
-    os.environ.setdefault("_RJEM_MALLOC_CONF", "narenas:1")
-    for name, value in settings.items():
-        with suppress(OSError, AttributeError, TypeError):
-            ctypes.CDLL(None).mallopt(_MALLOPT[name], value)
-
-
-_MALLOPT = {"trim_threshold": -1, "mmap_threshold": -3, "arena_max": -8}
-"""M_TRIM_THRESHOLD, M_MMAP_THRESHOLD and M_ARENA_MAX of malloc.h: how much may lie free at the end
-of a heap, from what size on a request is mapped apart and unmapped when freed, how many heaps."""
-LARGEST_KEPT = 8 << 20
-"""Bytes: the flows of a week or a month lie below, arrays over all flows of a year above."""
-KEPT = 16 << 20
 
 
 def _long(chosen: Chosen, chunk: int) -> Long:

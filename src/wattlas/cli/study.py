@@ -15,8 +15,8 @@ from wattlas.cli.common import (
     ready_engine,
     say,
 )
+from wattlas.cli.heap import share_memory, trimmed
 from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption, out_option
-from wattlas.cli.streaming import share_memory
 from wattlas.cli.tables import show
 
 if TYPE_CHECKING:
@@ -51,10 +51,11 @@ def command(
     with progress("Reading"):
         loaded = load_scenario(path, scenario, set)
     ready_engine(loaded, budgets=True, meanwhile=True)
-    with bar("Study") as tell:
-        result = study(loaded, samples=samples, progress=tell)
-    with progress("Writing the report"):
-        report = save(result, out)
+    with trimmed():
+        with bar("Study") as tell:
+            result = study(loaded, samples=samples, progress=tell)
+        with progress("Writing the report"):
+            report = save(result, out)
     if as_json:
         print_json({**result.meta, "folder": str(out), "report": str(report)})
         return

@@ -46,7 +46,7 @@ def verify(program: HourlyProgram, solution: HourlySolution, spent: F8 | None = 
     `spent` (H,) is what an hour's parts come to without their signs, where costs cancel.
     """
     if solution.demand_dual.shape[1] != len(solution.hours):
-        raise ValueError("the answer carries no duals: solve with want_duals=True")
+        raise ValueError("the answer carries no duals of demands: solve for all duals")
     worst = np.zeros(7)
     for place in np.nonzero(solution.status == OPTIMAL)[0]:
         least = 0.0 if spent is None else float(spent[place])

@@ -130,7 +130,7 @@ class HourlySolution:
     objective[H]   NaN where not optimal;  gap[H] primal − dual objective, from the duals below
     indptr[H+1], source, region (-1 = unserved), point (-1 = unserved), value: positive flows
     capacity_dual[R, H] ≤ 0: change of the objective per further GPU-h/h of capacity
-    demand_dual[S, H]: change of the objective per further request/h
+    demand_dual[S, H]: change of the objective per further request/h; (S, 0) where not wanted
     row_dual[J, H] ≥ 0: change of the objective per unit of row_lower
     basis          of every hour (keep_bases) or of the last one
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +72,14 @@ class Bench:
         )
 
 
+class Want(NamedTuple):
+    """What an answer is to carry beside its flows."""
+
+    duals: bool
+    demand_duals: bool
+    bases: bool
+
+
 def _solve_block(
     scaled: Scaled, bench: Bench, hours: Hours, start: Basis, keep: Basis
 ) -> HourlyOutput:
@@ -96,14 +104,15 @@ def _solve_block(
 
 
 def _translate(
-    scaled: Scaled, hours: Hours, raw: HourlyOutput, basis: Basis, want_duals: bool
+    scaled: Scaled, hours: Hours, raw: HourlyOutput, basis: Basis, want: Want
 ) -> HourlySolution:
     """From engine units to the caller's."""
     _, regions, _, couplings, _ = scaled.program.sizes
     present = np.flatnonzero(np.arange(raw.flow.shape[1])[None, :] < raw.used[:, None])
     place = raw.place.reshape(-1, 3).take(present, axis=0)
-    width, n = scaled.width, len(hours) if want_duals else 0
-    demand_dual = raw.value[:n].T * scaled.per_unit[:, None]
+    width, n = scaled.width, len(hours) if want.duals else 0
+    priced = n if want.demand_duals else 0
+    demand_dual = raw.value[:priced].T * scaled.per_unit[:, None]
     demand_dual[demand_dual > 1e25] = np.inf
     return HourlySolution(
         hours=hours,
@@ -126,8 +135,7 @@ def _solve_chunk(
     scaled: Scaled,
     hours: Hours,
     start: Basis | None,
-    want_duals: bool,
-    keep_bases: bool,
+    want: Want,
 ) -> HourlySolution:
     """One thread's hours, block by block, hot all along."""
     sources, rows = scaled.per_unit.shape[0], scaled.rows
@@ -135,11 +143,11 @@ def _solve_chunk(
     parts: list[HourlySolution] = []
     for low in range(0, len(hours), _BLOCK):
         block = hours[low : low + _BLOCK]
-        keep = Basis.empty(len(block) if keep_bases else 1, sources, rows)
+        keep = Basis.empty(len(block) if want.bases else 1, sources, rows)
         begin = Basis.empty(0, sources, rows) if start is None else start[low : low + _BLOCK]
         raw = _solve_block(scaled, bench, block, begin, keep)
-        parts.append(_translate(scaled, block, raw, keep, want_duals))
-    return _join(parts, keep_bases, pivots=int(bench.scratch.counters[PIVOTS]))
+        parts.append(_translate(scaled, block, raw, keep, want))
+    return _join(parts, want.bases, pivots=int(bench.scratch.counters[PIVOTS]))
 
 
 def _join(parts: list[HourlySolution], keep_bases: bool, pivots: int) -> HourlySolution:
@@ -188,13 +196,15 @@ def solve_program(
     threads: int = 1,
     want_duals: bool = True,
     keep_bases: bool = False,
+    want_demand_duals: bool = True,
 ) -> HourlySolution:
     """Solve hours of a program exactly, each starting from the basis of the one before.
 
+    Duals of the demands, which are as large as the demand itself, may be left out alone.
     `start` holds one basis (for the first hour of every chunk) or one per selected hour. Raises
     ValueError where it names a source, point or region that the program does not have.
     """
-    scaled = scale(program)
+    scaled, want = scale(program), Want(want_duals, want_demand_duals, keep_bases)
     selected = np.arange(program.demand.shape[1]) if hours is None else np.asarray(hours)
     selected = selected.astype(np.int64)
     if start is not None:
@@ -209,7 +219,7 @@ def solve_program(
             if start_per_hour and start is not None
             else start
         )
-        return _solve_chunk(scaled, chunks[n], begin, want_duals, keep_bases)
+        return _solve_chunk(scaled, chunks[n], begin, want)
 
     if len(chunks) == 1:
         return solve_part(0)

@@ -111,8 +111,9 @@ class WindowAt:
         np.add.at(share, (self.columns.answer, self.columns.hour), self.hulls.shares)
         parts = []
         for sized, weight in zip(self.placements, share, strict=True):
-            value = sized.flows.value * weight[sized.flows.hour]
+            flows = sized.flows
+            value = flows.value * weight[flows.hour]
             on = np.flatnonzero(value)
-            parts.append(sized.flows.where(on).with_value(value[on]))
+            parts.append(flows.where(on).with_value(value[on]))
         whole = merge_equal(join(parts))
         return whole._replace(hour=self.window.steps[whole.hour])

@@ -18,7 +18,7 @@ from wattlas.placement.fleet.needs import SHORT, Needs
 from wattlas.placement.hour.dispatch import solve_hours
 from wattlas.placement.hour.elastic import priced, priced_instance
 from wattlas.placement.hour.protocol import Solution
-from wattlas.placement.problem.flows import SourceFlows, join
+from wattlas.placement.problem.flows import KeptFlows, SourceFlows
 from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.unit_values import Measure
 
@@ -38,17 +38,22 @@ were far, and 1.4 from none."""
 @dataclass(frozen=True)
 class Sized:
     """What the hours answer for a fleet: `value` (T,) and `slope` (R, T), hours counted; `short`
-    (T,) GPU-h/h that cannot be served, with its `short_slope` (R, T); and the `flows` in
-    `instance`, which holds the fleet."""
+    (T,) GPU-h/h that cannot be served, with its `short_slope` (R, T); and the flows in `instance`,
+    which holds the fleet, as they are `kept`."""
 
     value: np.ndarray
     slope: np.ndarray
     short: np.ndarray
     short_slope: np.ndarray
     instance: Instance
-    flows: SourceFlows
+    kept: KeptFlows
     duals: dict[str, np.ndarray]
     """Of every constraint that ties the demands of an hour, (J, T)."""
+
+    @property
+    def flows(self) -> SourceFlows:
+        """What runs where, made anew whenever it is asked for."""
+        return self.kept.all()
 
 
 @dataclass
@@ -72,7 +77,7 @@ class FleetHours:
     solved_at: np.ndarray | None = None
     """The fleet (R,) that the bases in `memory` are of."""
     asked: list[tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]] = field(default_factory=list)
-    """Of every question the fleet (R,), the hours (H,), and the duals of each constraint (J, T)."""
+    """Of every question the fleet (R,), the hours (H,), and the duals of each constraint (J, H)."""
     last: Sized | None = None
     """What they answered."""
     best: tuple[np.ndarray, Sized] | None = None
@@ -92,7 +97,7 @@ class FleetHours:
         """The cost of all hours at K = `y`, inf where any is short; the master learns."""
         sized = self.all_at(y)
         self._teach(master, sized, y, self.steps)
-        self.asked.append((y, self.steps, sized.duals))
+        self._note(y, self.steps, sized)
         total = float(self.weight[self.steps] @ sized.value[self.steps])
         if sized.short.any():
             return float(np.inf)
@@ -105,19 +110,24 @@ class FleetHours:
         steps = self.steps[np.isin(self.group[self.steps], groups)]
         sized = self.at(y, steps, None)
         self._teach(master, sized, y, steps)
-        self.asked.append((y, steps, sized.duals))
+        self._note(y, steps, sized)
+
+    def _note(self, y: np.ndarray, steps: np.ndarray, sized: Sized) -> None:
+        """Keep the duals of a question, of its own hours alone."""
+        own = {name: dual[:, steps] for name, dual in sized.duals.items()}
+        self.asked.append((y, steps, own))
 
     def prices(self, cuts: Cuts, weight: np.ndarray) -> dict[str, np.ndarray]:
         """The mean of the duals of every constraint (J, T) that weighted cuts rest on."""
         mean: dict[str, np.ndarray] = {}
-        groups = int(self.group.max(initial=0)) + 1
+        groups, hours = int(self.group.max(initial=0)) + 1, len(self.group)
         for point, steps, duals in self.asked:
             here = (cuts.group >= 0) & (cuts.point == point).all(axis=1) & (weight > 0)
             here &= np.isin(cuts.group, self.group[steps])
             share = np.bincount(cuts.group[here], weight[here], groups)[self.group[steps]]
             weight = np.where(here, 0.0, weight)
             for name, dual in duals.items():
-                mean.setdefault(name, np.zeros(dual.shape))[:, steps] += share * dual[:, steps]
+                mean.setdefault(name, np.zeros((len(dual), hours)))[:, steps] += share * dual
         return mean
 
     def _teach(self, master: CutMaster, sized: Sized, y: np.ndarray, steps: np.ndarray) -> None:
@@ -138,6 +148,7 @@ class FleetHours:
         if self.best is not None and (gpu == self.best[0]).all():
             return self.best[1]
         if self.last is None or self.solved_at is None or (gpu != self.solved_at).any():
+            self.last = None  # as large as what is computed now
             self.last = self.now_at(gpu)
         return self.last
 
@@ -151,9 +162,10 @@ class FleetHours:
         part = with_fleet(self.instance, gpu, self.site)
         elastic = priced(part, self.measure, DEAR, self.dearest)
         solution = self._solved(part, elastic, steps, memory)
-        flows, duals = solution.flows, solution.duals
+        kept, duals = KeptFlows.of(solution.flows), solution.duals
         value, slope = self.measure_by_hour(part, elastic, solution)
-        short, shed = np.zeros(part.demand.shape[1]), _shed_hours(part, flows)
+        short, shed = np.zeros(part.demand.shape[1]), _shed_hours(part, solution.flows)
+        del solution  # its flows are wide
         short_slope = np.zeros(slope.shape)
         if len(shed):
             needs = Needs(self.instance, self.site)
@@ -162,8 +174,8 @@ class FleetHours:
             short[shed] = lacking.short
             short_slope[:, shed] = -np.array([needs.counts(p, gpu) for p in lacking.price.T]).T
             again = shed[short[shed] == 0]
-            flows = self._raised(part, again, flows, value, slope, duals)
-        return Sized(value, slope, short, short_slope, part, flows, duals)
+            kept = self._raised(part, again, kept, value, slope, duals)
+        return Sized(value, slope, short, short_slope, part, kept, duals)
 
     def bases(self, gpu: np.ndarray) -> dict[str, Any]:
         """What the solvers keep, forgotten where the fleet is far from the last."""
@@ -173,16 +185,16 @@ class FleetHours:
         return self.memory
 
     def _raised(
-        self, part: Instance, steps: np.ndarray, flows: SourceFlows, value: np.ndarray,
+        self, part: Instance, steps: np.ndarray, kept: KeptFlows, value: np.ndarray,
         slope: np.ndarray, duals: dict[str, np.ndarray],
-    ) -> SourceFlows:  # fmt: skip
+    ) -> KeptFlows:  # fmt: skip
         """Hours that shed what they could serve, at higher prices until they serve it; `value` and
         `slope` are put right. Returns all flows.
         """
         price = DEAR
         for _ in range(MOST_RAISES):
             if not len(steps):
-                return flows
+                return kept
             price *= DEARER
             elastic = priced(part, self.measure, price, self.dearest)
             solution = self._solved(part, elastic, steps, None)
@@ -190,12 +202,11 @@ class FleetHours:
             value[steps], slope[:, steps] = more[0][steps], more[1][:, steps]
             for name, dual in solution.duals.items():
                 duals[name][:, steps] = dual[:, steps]
-            kept = flows.where(np.flatnonzero(~np.isin(flows.hour, steps)))
-            flows = join([kept, solution.flows])
+            kept = kept.with_steps(steps, solution.flows)
             steps = _shed_hours(part, solution.flows)
         if len(steps):
             raise SolverError("an hour sheds demand that it could serve, at any price")
-        return flows
+        return kept
 
     def measure_by_hour(
         self, part: Instance, measure: Measure, solution: Solution

@@ -18,9 +18,9 @@ from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.rows import beyond
 from wattlas.placement.problem.unit_values import Measure
 
-CHUNK_ELEMENTS = 4_000_000
-"""Size of the dense block of unit values that is looked at in one go: 32 MB, which two threads
-hold beside each other; smaller blocks cost more calls, larger ones no less time."""
+CHUNK_ELEMENTS = 1_000_000
+"""Size of the dense block of unit values that is looked at in one go: 8 MB, of which two threads
+hold some beside each other; smaller blocks cost more calls, larger ones no less time."""
 
 
 @dataclass(frozen=True)

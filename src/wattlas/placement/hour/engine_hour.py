@@ -124,13 +124,14 @@ class Engine:
                 tied, steps, start=start, threads=threads, want_duals=False, keep_bases=True
             ).basis
         answer = solve_program(
-            narrow, steps, start=start, threads=threads, keep_bases=memory is not None
-        )
+            narrow, steps, start=start, threads=threads, keep_bases=memory is not None,
+            want_demand_duals=False,
+        )  # fmt: skip
         unsolved = answer.status != OPTIMAL
         parts, basis = [_solution(problem, places, answer, steps, point_of)], answer.basis
         if start is not None and unsolved.any():
             # A basis of another program may be so far away that the pivots run out.
-            cold = solve_program(narrow, steps[unsolved], keep_bases=True)
+            cold = solve_program(narrow, steps[unsolved], keep_bases=True, want_demand_duals=False)
             parts.append(_solution(problem, places, cold, steps[unsolved], point_of))
             if memory is not None:
                 basis = basis.with_hours(unsolved, cold.basis)

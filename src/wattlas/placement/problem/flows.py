@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -35,6 +36,58 @@ class SourceFlows(NamedTuple):
     def with_value(self, value: np.ndarray) -> SourceFlows:
         """The same places with other rates."""
         return self._replace(value=value)
+
+
+class KeptFlows(NamedTuple):
+    """Flows as they are kept: numbers as narrow as their indices allow, two fifths of the room.
+
+    Sums of indices do not fit in them: whoever computes takes `all()`.
+    """
+
+    hour: np.ndarray
+    source: np.ndarray
+    region: np.ndarray
+    point: np.ndarray
+    value: np.ndarray
+
+    @staticmethod
+    def of(flows: SourceFlows) -> KeptFlows:
+        """The same flows, narrow."""
+        hour, source, region, point = (_narrow(index) for index in flows[:4])
+        return KeptFlows(hour, source, region, point, flows.value)
+
+    def with_steps(self, steps: np.ndarray, others: SourceFlows) -> KeptFlows:
+        """The flows of some steps, which others are, in place of its own."""
+        mine = SourceFlows._make(self).where(~np.isin(self.hour, steps))
+        return KeptFlows.of(join([mine, SourceFlows._make(KeptFlows.of(others))]))
+
+    def all(self) -> SourceFlows:
+        """The flows again."""
+        hour, source, region, point = (index.astype(np.int64) for index in self[:4])
+        return SourceFlows(hour, source, region, point, self.value)
+
+
+def _narrow(index: np.ndarray) -> np.ndarray:
+    """Integers in the first of 16, 32 and 64 bits that hold them all."""
+    least, most = int(index.min(initial=0)), int(index.max(initial=0))
+    kinds = (kind for kind in (np.int16, np.int32) if np.iinfo(kind).max >= max(most, -least))
+    return index.astype(next(kinds, np.int64), copy=False)
+
+
+PIECE = 100_000
+"""Flows that are added up in one go where there are many, so that what that takes does not grow."""
+
+
+def by_whole_hours(flows: SourceFlows) -> Iterator[SourceFlows]:
+    """The flows in pieces of about `PIECE` that cut no hour in two; all at once where they are few
+    or not in the order of their hours."""
+    count = len(flows.hour)
+    if count <= PIECE or (flows.hour[1:] < flows.hour[:-1]).any():
+        yield flows
+        return
+    cuts = np.unique(np.searchsorted(flows.hour, flows.hour[PIECE::PIECE]))
+    for low, high in pairwise([0, *(int(cut) for cut in cuts if cut), count]):
+        yield flows.where(slice(low, high))
 
 
 def no_flows() -> SourceFlows:

@@ -18,7 +18,7 @@ import numpy as np
 
 from wattlas.model.plan import UNSERVED
 from wattlas.model.unit_values import carbon_t_per_kwh, energy_usd_per_kwh
-from wattlas.placement.problem.flows import SourceFlows
+from wattlas.placement.problem.flows import SourceFlows, by_whole_hours
 from wattlas.placement.problem.instance import Instance
 from wattlas.units import G_PER_T, KWH_PER_MWH
 
@@ -104,11 +104,12 @@ class Measure:
         """The sum over flows in each step, and what they buy beyond the reserved, counted as the
         hours it stands for; shape (T,).
         """
-        unit = self.units(instance, *flows[:4])
-        per_step = np.bincount(flows.hour, unit * flows.value, instance.demand.shape[1])
+        per_step = np.zeros(instance.demand.shape[1])
+        for part in by_whole_hours(flows):
+            unit = self.units(instance, *part[:4])
+            per_step += np.bincount(part.hour, unit * part.value, len(per_step))
         if self.per_on_demand.any():
-            # Without flows `per_step` holds integers.
-            per_step = per_step + self.per_on_demand @ bought_gpu(instance, flows)
+            per_step += self.per_on_demand @ bought_gpu(instance, flows)
         weighted: np.ndarray = per_step * instance.hours
         return weighted
 
@@ -117,11 +118,13 @@ def used_gpu(instance: Instance, flows: SourceFlows) -> np.ndarray:
     """Accelerators in use, GPU-h/h: Σ g·x, shape (R, T)."""
     regions, hours = instance.capacity.shape
     points = instance.gpu_h.shape[1]
-    on = np.flatnonzero(flows.served)
-    hour, source, region, point, value = flows.where(on)
-    per_request = instance.gpu_h.ravel().take(source * points + point)
-    busy = np.bincount(region * hours + hour, per_request * value, regions * hours)
-    return busy.reshape(regions, hours).astype(float, copy=False)  # without flows: integers
+    busy = np.zeros(regions * hours)
+    for part in by_whole_hours(flows):
+        on = np.flatnonzero(part.served)
+        hour, source, region, point, value = part.where(on)
+        per_request = instance.gpu_h.ravel().take(source * points + point)
+        busy += np.bincount(region * hours + hour, per_request * value, regions * hours)
+    return busy.reshape(regions, hours)
 
 
 def bought_gpu(instance: Instance, flows: SourceFlows) -> np.ndarray:

@@ -7,7 +7,7 @@ source and place. A year costs one pass over its merged flows, and none is expan
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
@@ -35,19 +35,25 @@ COMPONENTS: dict[str, Callable[[Instance], Measure]] = {
     "carbon_average_kg": lambda i: _kg_at(i, i.scenario.average_g_per_kwh),
 }
 """What is added up over the flows, by the name of its total."""
+MARGINAL = "carbon_marginal_kg"
+STEPS = 1024
+"""So many steps of all demands are looked at in one go."""
 
 
 def _kg_at(instance: Instance, g_per_kwh: np.ndarray) -> Measure:
     return units.carbon_at(instance, g_per_kwh).times(KG_PER_T, "kg")
 
 
-def components(instance: Instance) -> dict[str, Measure]:
-    """Every component of the account, marginal carbon where it is known."""
-    measures = {name: measure(instance) for name, measure in COMPONENTS.items()}
+def components(
+    instance: Instance, only: Sequence[str] | None = None
+) -> Iterator[tuple[str, Measure]]:
+    """The components of the account by name, marginal carbon where it is known; `only` some."""
+    for name, measure in COMPONENTS.items():
+        if only is None or name in only:
+            yield name, measure(instance)
     marginal = instance.scenario.signals.marginal_g_per_kwh
-    if marginal is not None:
-        measures["carbon_marginal_kg"] = _kg_at(instance, marginal[instance.scenario.region_zone])
-    return measures
+    if marginal is not None and (only is None or MARGINAL in only):
+        yield MARGINAL, _kg_at(instance, marginal[instance.scenario.region_zone])
 
 
 @dataclass(frozen=True)
@@ -130,7 +136,7 @@ class Account:
         the rest of what links cost.
         """
         instance = self.instance
-        sums = {name: self.total(measure) for name, measure in components(instance).items()}
+        sums = {name: self.total(measure) for name, measure in components(instance)}
         gamma = instance.scenario.objective.carbon_price_usd_per_t
         friction_usd = 0.0
         if linked is not None:
@@ -180,7 +186,6 @@ def _member_means(instance: Instance) -> tuple[np.ndarray, np.ndarray]:
     scenario = instance.scenario
     _, metro, klass = instance.members
     source = instance.source_of[metro, klass]
-    demand = scenario.demand_per_h[metro, klass]
     rtt = scenario.network.rtt_metro_node_ms[metro, scenario.metro_node[metro]]
     late = instance.judged.late[metro, klass]
     first = np.searchsorted(source, np.arange(instance.sources))
@@ -189,7 +194,11 @@ def _member_means(instance: Instance) -> tuple[np.ndarray, np.ndarray]:
     def mean(values: np.ndarray) -> np.ndarray:
         if not len(source):
             return none
-        total = np.add.reduceat(demand * values[:, None], first, axis=0)
+        total = np.empty_like(none)
+        for low in range(0, total.shape[1], STEPS):
+            part = slice(low, low + STEPS)
+            demand = scenario.demand_per_h[metro, klass, part]
+            total[:, part] = np.add.reduceat(demand * values[:, None], first, axis=0)
         return np.asarray(
             np.divide(total, instance.demand, out=none.copy(), where=instance.demand > 0)
         )

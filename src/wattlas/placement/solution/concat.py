@@ -124,11 +124,11 @@ def _flows(parts: list[Plan]) -> Flows | None:
     flows = [part.flows for part in parts if part.flows is not None]
     if len(flows) < len(parts):
         return None
-    begin = np.cumsum([0, *(part.scenario.hours.count for part in parts)])[:-1]
+    begin = np.cumsum([0, *(part.scenario.hours.count for part in parts)])[:-1].tolist()
     hour = np.concatenate([part.hour + n for part, n in zip(flows, begin, strict=True)])
     names = ("metro", "klass", "region", "point", "requests_per_h")
     columns = {name: np.concatenate([getattr(part, name) for part in flows]) for name in names}
-    return Flows(hour=hour.astype(np.int32), **columns)
+    return Flows(hour=hour.astype(np.int32, copy=False), **columns)
 
 
 def by_limit(reports: Iterable[LimitReport]) -> tuple[LimitReport, ...]:

@@ -83,7 +83,11 @@ class PerFlow:
 
     def __init__(self, scenario: Scenario, only: Sequence[str] | None = None) -> None:
         self.instance = unmerged(scenario)
-        self.measures = {**components(self.instance), "rtt_ms": onward(self.instance)}
+        # What is bought beyond the reserved is shared out by accelerator time.
+        needed = None if only is None else (*only, *["gpu_h"] * ("on_demand_usd" in only))
+        self.measures = dict(components(self.instance, needed))
+        if only is None or "rtt_ms" in only:
+            self.measures["rtt_ms"] = onward(self.instance)
         self.names = tuple(self.measures) if only is None else tuple(only)
 
     def __call__(self, flows: Flows) -> dict[str, np.ndarray]:

@@ -197,7 +197,7 @@ def it_mwh_by_region(plan: Plan) -> np.ndarray:
     """IT energy of each region over the window, MWh, shape (R,)."""
     scenario = plan.scenario
     total = np.zeros(len(scenario.regions))
-    per_flow = PerFlow(scenario)
+    per_flow = PerFlow(scenario, ("it_mwh",))
     for flows in () if plan.flows is None else slices(plan.flows):
         on = flows.served
         total += np.bincount(flows.region[on], per_flow.it_mwh(flows)[on], len(total))

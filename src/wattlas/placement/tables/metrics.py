@@ -24,6 +24,7 @@ from wattlas.placement.compare.counterfactual import label, present, without
 from wattlas.placement.compare.counterfactual import limits as lifted
 from wattlas.placement.constraints.registry import links_charge
 from wattlas.placement.explain import conflict
+from wattlas.placement.problem.flows import KeptFlows, SourceFlows
 from wattlas.placement.problem.instance import Instance, accelerators, build_instance
 from wattlas.placement.problem.tactics import Tactics
 from wattlas.placement.solution.account import Account
@@ -209,15 +210,17 @@ def benefit(
     if len(base.infeasible):
         raise InfeasibleError(conflict.hour_words(base_instance, base.infeasible))
     account, limits = Account.of(base_instance, base.flows), present(scenario)
+    kept = KeptFlows.of(base.flows)
+    del base
     names = ["none", *limits, *(["all"] if len(limits) > 1 else [])]
     savings, notes = np.full((2, len(names)), np.nan), []
     for n, name in enumerate(names):
         relaxed = scenario if name == "none" else without(scenario, name)
         capacity, surplus = accelerators(relaxed)  # beyond the reserved ones they are paid
         world = replace(base_instance, scenario=relaxed, capacity=capacity, surplus=surplus)
-        priced = account.priced(world, base.flows).totals(base.flows)
-        kept = name == "none" or (name != "all" and lifted()[name].only_paid)
-        savings[:, n], note = _savings(relaxed, scenario if kept else relaxed, priced, planned)
+        priced = _priced(account, world, kept.all())
+        alike = name == "none" or (name != "all" and lifted()[name].only_paid)
+        savings[:, n], note = _savings(relaxed, scenario if alike else relaxed, priced, planned)
         notes.append(note)
         if progress:
             progress((n + 1) / len(names))
@@ -231,6 +234,11 @@ def benefit(
         "realised_ratio_kg": _ratio(kg),
         "note": notes,
     }
+
+
+def _priced(account: Account, world: Instance, flows: SourceFlows) -> Totals:
+    """What the flows of an account come to in another world."""
+    return account.priced(world, flows).totals(flows)
 
 
 def _savings(
@@ -297,7 +305,7 @@ def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 def with_energy(best: Plan) -> Iterator[tuple[Flows, np.ndarray]]:
     """The plan's flows in slices, each with the IT energy of its flows, MWh."""
-    per_flow = PerFlow(best.scenario)
+    per_flow = PerFlow(best.scenario, ("it_mwh",))
     for flows in slices(flows_of(best)):
         yield flows, per_flow.it_mwh(flows)
 
