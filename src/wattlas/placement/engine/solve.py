@@ -72,7 +72,7 @@ class Bench:
         )
 
 
-class Want(NamedTuple):
+class AnswerParts(NamedTuple):
     """What an answer is to carry beside its flows."""
 
     duals: bool
@@ -104,7 +104,7 @@ def _solve_block(
 
 
 def _translate(
-    scaled: Scaled, hours: Hours, raw: HourlyOutput, basis: Basis, want: Want
+    scaled: Scaled, hours: Hours, raw: HourlyOutput, basis: Basis, want: AnswerParts
 ) -> HourlySolution:
     """From engine units to the caller's."""
     _, regions, _, couplings, _ = scaled.program.sizes
@@ -135,7 +135,7 @@ def _solve_chunk(
     scaled: Scaled,
     hours: Hours,
     start: Basis | None,
-    want: Want,
+    want: AnswerParts,
 ) -> HourlySolution:
     """One thread's hours, block by block, hot all along."""
     sources, rows = scaled.per_unit.shape[0], scaled.rows
@@ -204,7 +204,7 @@ def solve_program(
     `start` holds one basis (for the first hour of every chunk) or one per selected hour. Raises
     ValueError where it names a source, point or region that the program does not have.
     """
-    scaled, want = scale(program), Want(want_duals, want_demand_duals, keep_bases)
+    scaled, want = scale(program), AnswerParts(want_duals, want_demand_duals, keep_bases)
     selected = np.arange(program.demand.shape[1]) if hours is None else np.asarray(hours)
     selected = selected.astype(np.int64)
     if start is not None:
