@@ -179,3 +179,14 @@ def test_two_numbers_in_a_cell_are_none() -> None:
 
     cells = pl.Series(["1 234,5", "12 34", "1 0168,7", "1\u202f234\u202f567", "- 5"])
     assert numbers(cells, ",").to_list() == [1234.5, None, None, 1234567.0, -5.0]
+
+
+@pytest.mark.parametrize(("mark", "other"), [(",", "."), (".", ",")])
+def test_the_other_mark_parts_thousands_or_nothing(mark: str, other: str) -> None:
+    """1.234.567,5 is a number beside a decimal comma, and 1.5, 12.34 and 1.2345 are none."""
+    import polars as pl
+
+    cells = ["1#234#567,5", "-1#234", "1#5", "12#34", "1#2345", "1234#567", "1#234#5,6", "1,234#5"]
+    wanted = [1234567.5, -1234.0, None, None, None, None, None, None]
+    text = pl.Series([cell.replace(",", mark).replace("#", other) for cell in cells])
+    assert numbers(text, mark).to_list() == wanted

@@ -319,6 +319,11 @@ BAD = [
         "demand.population.hour_profiles.waking",
         "2 weights",
     ),
+    (
+        f"demand.population.hour_profiles.waking={[0] * 24}",
+        "demand.population.hour_profiles.waking",
+        "add up to 0",
+    ),
     ("demand.population.by_metro.logos=1", "demand.population.by_metro.logos", "`lagos`"),
     ("demand.population=null", "demand", "there is none"),
     ("demand.table=none.csv", "demand.table", "not there"),

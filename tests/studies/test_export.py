@@ -33,7 +33,7 @@ from wattlas.studies.export.gateways import Setting
 from wattlas.studies.export.httproute import ai_gateway_routes, http_routes
 from wattlas.studies.export.listings import sentences, weights_table
 from wattlas.studies.export.llmd import peers
-from wattlas.studies.export.rounding import TOTAL, routes, whole_weights
+from wattlas.studies.export.rounding import TOTAL, Route, routes, whole_weights
 from wattlas.studies.export.weights import Weights, weights
 from wattlas.studies.export.yaml_text import yaml_text
 
@@ -145,6 +145,20 @@ def test_requests_say_the_same_in_every_hour(hourly: Weights) -> None:
         for documents in (http_routes(hourly, Setting(), hour) for hour in range(24))
     ]
     assert all(each == matches[0] for each in matches)
+
+
+def test_a_group_of_litellm_is_named_for_its_class_and_metros(static: Weights) -> None:
+    """By the class alone where all its requests go one way; what names metros keeps them."""
+    places = (("north", "small"), ("far", "small"))
+    own = [
+        Route("A", ("paris", "rome"), places, (70, 30)),
+        Route("A", ("lyon",), places[:1], (100,)),
+        Route("D", (), places, (1, 99)),
+        Route("E", ("rome",), places[1:], (100,)),
+    ]
+    assert litellm._group_names(own) == [
+        ["A@paris", "A@rome"], ["A@lyon"], ["D"], ["E@rome"],
+    ]  # fmt: skip
 
 
 def test_a_metro_without_demand_gets_no_route(static: Weights) -> None:
@@ -382,6 +396,8 @@ def test_files_by_hour_and_their_swap(hourly: Weights, tmp_path: Path) -> None:
         ("https://llm.example/", ("llm.example", 443, True)),
         ("http://[::1]:80", ("[::1]", 80, False)),
         ("oslo:8000", None), ("http://a/v1", None), ("http://a:70000", None), ("", None),
+        ("http://a:65535", ("a", 65535, False)), ("http://a:65536", None), ("http://a:0", None),
+        ("http://a:1", ("a", 1, False)),
         ("http://a b", None), ("ftp://a", None),
     ],
 )  # fmt: skip

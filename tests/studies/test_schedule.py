@@ -139,10 +139,14 @@ def test_the_usual_place_is_full_service_at_the_baseline(
     world: Scenario, schedule: Schedule
 ) -> None:
     """On the most accurate point that is open there."""
-    best = max(world.points, key=lambda point: point.accuracy * (not point.contract))
-    assert schedule.usual["berlin", "A"].region == "oslo"
-    assert world.points[[p.id for p in world.points].index(
-        schedule.usual["berlin", "A"].point)].accuracy == best.accuracy  # fmt: skip
+    best = {p.id for p in world.points if p.accuracy == 0.86 and not p.contract}
+    assert best == {"large-fast", "large-batched"}
+    nearest = {"berlin": "oslo", "chicago": "austin", "delhi": "mumbai", "lagos": "oslo"}
+    served = {(metro, klass) for metro in nearest for klass in ("A", "A~green", "D")}
+    assert set(schedule.usual) == served
+    for (metro, klass), place in schedule.usual.items():
+        assert place.region == nearest[metro], (metro, klass)
+        assert place.point in best, (metro, klass)
 
 
 def test_steps_are_matched_by_date_and_else_by_hour() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +20,8 @@ from wattlas.model.scenario import Scenario
 from wattlas.model.table import rows_of
 from wattlas.model.users import Users
 from wattlas.report.columns import COLUMNS
+from wattlas.studies.figures.regions import _models
+from wattlas.studies.findings import Findings
 from wattlas.studies.labels import POLICY_LABELS
 from wattlas.studies.meta import limit_sentences
 from wattlas.studies.moves import largest_moves
@@ -132,6 +136,39 @@ def test_the_largest_moves_leave_the_baseline_region(tiny: Study) -> None:
     told = set(zip(table["class"], table["from_region"], table["to_region"], strict=True))
     assert told <= {(move.klass, move.origin, move.target) for move in moves}
     assert all(move.origin != move.target for move in moves)
+
+
+def test_models_of_a_region_are_named_by_their_share_of_its_requests() -> None:
+    """The two that answer most, points of one model together; what answers next to nothing, and the
+    third, are counted. Regions of few requests are judged by their own.
+    """
+    points = [("a-1", "a"), ("a-2", "a"), ("b", "b"), ("c", "c"), ("d", "d")]
+    flows = {
+        "region": ["x", "x", "x", "x", "y", "y", "y", "unserved", "z", "z"],
+        "point": ["b", "a-1", "a-2", "c", "b", "c", "d", "b", "c", "d"],
+        "requests": [500.0, 300.0, 200.5, 4.0, 0.02, 0.05, 0.03, 7e6, 1.0, 200.0],
+    }
+    stated: Any = SimpleNamespace(
+        flow_sums=flows,
+        scenario=SimpleNamespace(points=[SimpleNamespace(id=i, variant=v) for i, v in points]),
+    )
+    assert _models(stated, ["x", "y", "none", "z"]) == [
+        "a 50%, b 50%, 1 more",
+        "c 50%, d 30%, 1 more",
+        "",
+        "d 100%, 1 more",
+    ]
+
+
+def test_no_tiers_are_designed_where_requests_may_wait() -> None:
+    """Offers know nothing of waiting; nor is there one where nobody says who subscribes."""
+    users = wattlas.Users(count=20, usd_per_mtok_in=2.0, usd_per_mtok_out=10.0)
+    tiny = replace(wattlas.example("tiny"), users=users)
+    patient = replace(
+        tiny, classes=tuple(replace(klass, may_wait_h=2.0) for klass in tiny.classes)
+    )
+    assert Findings(patient).tiers is None
+    assert Findings(replace(tiny, users=None)).tiers is None
 
 
 def test_progress_is_told() -> None:

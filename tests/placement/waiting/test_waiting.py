@@ -423,6 +423,36 @@ def test_patience_is_traced_and_swept() -> None:
     assert table["saving_usd"][3] == pytest.approx(cost_usd[0] - cost_usd[3])
 
 
+def test_a_table_of_patience_is_its_plans_and_their_queues() -> None:
+    """Column by column; the mean wait is what is pending at each hour's end over all requests of
+    the classes that may wait, whoever of a class is first.
+    """
+    plans = [
+        wattlas.plan(wattlas.example("tiny", set=changes))
+        for changes in ((), ("classes.A.may_wait_h=1", "classes.D.may_wait_h=4"))
+    ]
+    still, placed = plans
+    table = patience_table((0.0, 4.0), plans)
+    s, flows = placed.scenario, placed.flows
+    assert flows is not None
+    ran = np.zeros_like(s.demand_per_h)
+    np.add.at(ran, (flows.metro, flows.klass, flows.hour), flows.requests_per_h)
+    pending = np.cumsum(s.demand_per_h - ran, axis=2).sum(axis=(0, 2))
+    requests = s.demand_per_h.sum(axis=(0, 2))
+    assert pending[0] / requests[0] != pytest.approx(pending[1] / requests[1], rel=0.1)
+    assert table["mean_wait_h"] == pytest.approx([0.0, pending.sum() / requests.sum()])
+    assert table["wait_h"] == [0.0, 4.0]
+    for name in ("cost_usd", "carbon_kg"):
+        assert table[name] == [getattr(each.totals, name) for each in plans]
+    assert table["saving_usd"] == pytest.approx(
+        [0.0, still.totals.variable_usd - placed.totals.variable_usd]
+    )
+    assert table["saving_kg"] == pytest.approx(
+        [0.0, still.totals.carbon_kg - placed.totals.carbon_kg]
+    )
+    assert table["gap"] == [each.info.gap for each in plans]
+
+
 def test_a_class_that_waits_does_so_under_contract_too() -> None:
     """Of a class that is named alone, what adopted a contract waits as long; others do not."""
     s = wattlas.example("tiny", set=["tiers.green={share_max: 0.3, adoption: 0.5}"])
