@@ -35,6 +35,21 @@ def test_both_allocations_are_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(json.loads(text)["resized"]["allocations"]) == 2
 
 
+@pytest.mark.parametrize("more", [[], ["--unfair"]])
+def test_both_allocations_are_as_fair_as_asked(
+    more: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--unfair` reaches the fleets that are resized, not the design alone."""
+    told: list[bool] = []
+
+    def noted(*_: object, fair: bool = True, **__: object) -> None:
+        told.append(fair)
+
+    monkeypatch.setattr("wattlas.studies.resized.resize", noted)
+    assert said(capsys, *USERS, "--fleet", "resize", *more)[0] == 0
+    assert told == [not more]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

@@ -15,7 +15,7 @@ from wattlas.data.importers import Layout, read_files
 from wattlas.data.json_schema import scenario_schema
 from wattlas.data.pack_checks import check_path
 from wattlas.data.reader.cells import doubled, typed
-from wattlas.data.reader.dialect import ROW
+from wattlas.data.reader.dialect import ROW, dialect_of
 from wattlas.data.reader.source import read_table, source_of
 from wattlas.data.reader.stretch import Stretch
 from wattlas.data.schema import TABLES
@@ -54,6 +54,15 @@ def test_scenarios_checks_and_imports_read_one_dialect(tiny: Folder) -> None:
     assert np.array_equal(tiny.load().price_usd_per_mwh, before)
     assert check_path(str(file)).problems == ()
     assert read_files([file], layout).frame.equals(plain)
+
+
+def test_a_separator_cuts_several_rows_alike(tmp_path: Path) -> None:
+    """A comma in the header and in the first row may be of a text and of a number."""
+    file = tmp_path / "t.csv"
+    file.write_text("time;price, EUR\n0;1,5\n1;2\n2;3,5\n", encoding="utf-8")
+    assert dialect_of(file).separator == ";"
+    file.write_text("a,b;c\n0,1;5\n1,2\n2,3;5\n", encoding="utf-8")
+    assert dialect_of(file).separator == ","
 
 
 def test_loading_and_checking_tell_the_same(tiny: Folder) -> None:

@@ -139,7 +139,9 @@ def test_pairs_of_a_source(
 ENTSO = '"MTU ({})","Area","Sequence","Day-ahead Price (EUR/MWh)"'
 
 
-@pytest.mark.parametrize(("clock", "first"), [("UTC", 0), ("CET/CEST", -2)])
+@pytest.mark.parametrize(
+    ("clock", "first"), [("UTC", 0), ("CET/CEST", -2), ("CEST", -2), ("CET", -2)]
+)
 def test_a_header_goes_before_the_zone_of_a_recipe(clock: str, first: int, tmp_path: Path) -> None:
     """The export of a source comes in several clocks; one that its zone never shows is asked."""
     rows = [

@@ -482,6 +482,7 @@ def test_wrong_endpoints_exit_3(
         (["--out", "w"], "has no ending"),
         (["--to", "litellm", "--out", "w.json"], ".yaml or .yml"),
         (["--to", "envoy", "--by-hour"], "name a folder"),
+        (["--to", "envoy", "--by-hour", "--out", "w.yaml"], "name a folder"),
         (["--by", "water"], "choose cost or carbon"),
         (["--listen", "8080", "--to", "envoy"], "HOST:PORT"),
         (["--node", "nowhere"], "no service node"),

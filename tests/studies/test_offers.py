@@ -193,7 +193,10 @@ def test_every_figure_of_a_card_is_its_offers(found: TierDesign) -> None:
     assert told["carbon_saved_share"] == pytest.approx(1e3 * offer.carbon_saved_kg / grams)
     assert told["fallback_accuracy"] == served.accuracy[at]
     assert told["fallback_latency_ms"] == served.latency_ms[at]
-    for name, fallback in (("accuracy", served.accuracy[at]), ("latency_ms", served.latency_ms[at])):
+    for name, fallback in (
+        ("accuracy", served.accuracy[at]),
+        ("latency_ms", served.latency_ms[at]),
+    ):
         full = getattr(served, f"full_{name}")
         assert fallback != full
         expected = (1 - offer.degraded) * full + offer.degraded * fallback

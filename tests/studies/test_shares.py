@@ -124,6 +124,8 @@ def test_one_zone_with_everything() -> None:
     same = share_of(s, "A", "NO", cap_g=one.cap_g)
     assert same.by_rule is not None
     assert same.by_rule.share == pytest.approx(one.by_rule.share)
+    away = share_of(s, "A", "NO", cap_share=0.5, place="remote")
+    assert (away.grams.place, one.grams.place) == ("remote", "local")
     even = share_of(s, "A", "NO", cap_share=0.9, rule="blind")
     assert even.verdict.endswith("of the requests of every step")
 

@@ -138,6 +138,32 @@ def test_the_largest_moves_leave_the_baseline_region(tiny: Study) -> None:
     assert all(move.origin != move.target for move in moves)
 
 
+def test_a_move_is_at_the_point_that_most_energy_runs_at_where_it_goes() -> None:
+    """Each region runs other models; elsewhere the class runs at another point."""
+    sets = ("regions.austin.variants=[small]", "classes.A.accuracy_min=0.7")
+    others = [f"regions.{name}.variants=[large]" for name in ("oslo", "mumbai")]
+    s = wattlas.example("tiny", set=[*sets, *others])
+    flows = wattlas.plan(s).to_polars().to_dicts()
+    request_j = {
+        (k.id, o.id): o.prefill_j_per_token * k.tokens_in + o.decode_j_per_token * k.tokens_out
+        for k in s.classes
+        for o in s.points
+    }
+    told = {}
+    for move in largest_moves(s):
+        energy: dict[str, dict[str, float]] = {"here": {}, "everywhere": {}}
+        for row in flows:
+            if row["class"] != move.klass:
+                continue
+            for where in ("everywhere", *(["here"] if row["region"] == move.target else [])):
+                point = row["point"]
+                joule = row["requests_per_h"] * request_j[move.klass, point]
+                energy[where][point] = energy[where].get(point, 0.0) + joule
+        assert move.point == max(energy["here"], key=lambda point: energy["here"][point])
+        told[move.klass, move.point] = max(energy["everywhere"].items(), key=lambda i: i[1])[0]
+    assert any(own != most for (_, own), most in told.items())
+
+
 def test_models_of_a_region_are_named_by_their_share_of_its_requests() -> None:
     """The two that answer most, points of one model together; what answers next to nothing, and the
     third, are counted. Regions of few requests are judged by their own.
@@ -164,9 +190,7 @@ def test_no_tiers_are_designed_where_requests_may_wait() -> None:
     """Offers know nothing of waiting; nor is there one where nobody says who subscribes."""
     users = wattlas.Users(count=20, usd_per_mtok_in=2.0, usd_per_mtok_out=10.0)
     tiny = replace(wattlas.example("tiny"), users=users)
-    patient = replace(
-        tiny, classes=tuple(replace(klass, may_wait_h=2.0) for klass in tiny.classes)
-    )
+    patient = replace(tiny, classes=tuple(replace(klass, may_wait_h=2.0) for klass in tiny.classes))
     assert Findings(patient).tiers is None
     assert Findings(replace(tiny, users=None)).tiers is None
 

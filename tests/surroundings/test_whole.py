@@ -18,7 +18,7 @@ from tests.studied import Studied
 from wattlas.data.pack_checks import check_path
 from wattlas.data.pack_lock import NEXT, pack_to_change
 from wattlas.data.whole_file import MARK, is_temporary, locked, whole_file, write_text, write_texts
-from wattlas.errors import InputError, UsageError
+from wattlas.errors import InputError, MachineError, UsageError
 from wattlas.report.results import open_results, write_results
 from wattlas.report.stream_folder import write_plan
 from wattlas.report.whole_folder import STAGING, whole_folder
@@ -115,6 +115,15 @@ def test_a_folder_changes_as_a_whole(tmp_path: Path) -> None:
     (folder / "mine").touch()
     with pytest.raises(UsageError, match="mine"), whole_folder(folder, ours):
         pass
+
+
+def test_the_seal_comes_last(tmp_path: Path) -> None:
+    """Where a file in the middle cannot be put in place, no seal says that the folder is whole."""
+    folder, ours = tmp_path / "r", {"a", "b", "first", "last"}
+    (folder / "b" / "held").mkdir(parents=True)
+    with pytest.raises(MachineError), whole_folder(folder, ours, ("first", "last")) as staging:
+        write_texts(staging, dict.fromkeys(ours, "2"))
+    assert {path.name for path in folder.iterdir()} == {"a", "b"}
 
 
 WRITER = """
