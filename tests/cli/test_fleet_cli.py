@@ -146,11 +146,11 @@ def test_questions_that_say_nothing(
 def test_the_regions_of_a_cloud_are_lost_together() -> None:
     """By what stands before the colon of their ids."""
     tiny = example("tiny")
-    named = dict(zip((r.id for r in tiny.regions), ("aws:a", "gcp:b", "aws:c"), strict=True))
+    named = dict(zip((r.id for r in tiny.regions), ("aws:a", "aws-gov:b", "aws:c"), strict=True))
     regions = tuple(replace(region, id=named[region.id]) for region in tiny.regions)
     nodes = tuple(replace(n, region=named.get(n.region, "")) for n in tiny.nodes)
     clouds = replace(tiny, regions=regions, nodes=nodes)
-    assert lost_sets(clouds, ["cloud"]) == [["aws:a", "aws:c"], ["gcp:b"]]
+    assert lost_sets(clouds, ["cloud"]) == [["aws:a", "aws:c"], ["aws-gov:b"]]
 
 
 def test_budgets_are_scaled_without_end(capsys: pytest.CaptureFixture[str]) -> None:

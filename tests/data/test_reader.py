@@ -65,6 +65,19 @@ def test_a_separator_cuts_several_rows_alike(tmp_path: Path) -> None:
     assert dialect_of(file).separator == ","
 
 
+def test_a_bound_is_told_in_the_unit_of_the_table() -> None:
+    """That which the value breaks, in what the column is written in; within bounds none."""
+    column = ColumnSchema("x", "number", lower=2.0, upper=30.0)
+    assert column.expected(1.0, 1e3) == "a number of at least 0.002"
+    assert column.expected(31.0, 1e3) == "a number of at most 0.03"
+    assert column.expected(31.0) == "a number of at most 30"
+    assert column.expected(30.0) == column.expected(2.0) == column.expected() == "a number"
+    above = replace(column, kind="whole", above=5.0)
+    assert above.expected(5.0, 0.5) == "a whole number of more than 10"
+    assert above.expected(5.1) == "a whole number"
+    assert ColumnSchema("x", options=("a", "b", "c")).expected() == "a, b or c"
+
+
 def test_loading_and_checking_tell_the_same(tiny: Folder) -> None:
     """A doubled pair, a cell out of bounds and text are told at the same lines by both."""
     tiny.edit("egress.csv", "frankfurt,austin,0.05", "frankfurt,oslo,0.05")

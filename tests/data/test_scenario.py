@@ -478,6 +478,8 @@ def test_a_corrected_pair_is_no_longer_modelled(tiny: Folder) -> None:
     assert modelled.sum() == modelled.size - 1
     tiny.edit("rtt_node_region.csv", "virginia,oslo,100,measured", "virginia,oslo,100,guessed")
     assert tiny.load().network.modelled_node_region.tolist()[1] == [True, False, False]
+    tiny.edit("rtt_node_region.csv", "virginia,austin,36,measured", "virginia,austin,36,")
+    assert tiny.load().network.modelled_node_region.tolist()[1] == [True, False, False]
     again = tiny.load("network.node_region.pairs.virginia.oslo=101", "network.node_region.add_ms=5")
     assert not again.network.modelled_node_region.any()
     assert again.network.rtt_node_region_ms[1, 0] == 106

@@ -147,6 +147,7 @@ OTHERS: tuple[tuple[str, str, Any], ...] = (
     ("Users", "segments", ["all"]),
     ("Terms", "most", 0),
     ("Terms", "classes", "chat"),
+    ("Terms", "menu", ["small"]),
 )
 
 

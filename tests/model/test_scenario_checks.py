@@ -14,6 +14,7 @@ import wattlas
 from wattlas.errors import InputError
 from wattlas.model.contract import ShareCap, Tier
 from wattlas.model.offer import offer, withdrawn
+from wattlas.model.workload import State
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +90,9 @@ REFUSED: dict[str, tuple[Any, list[str]]] = {
     "an allowance at no point": (
         lambda s: {"classes": first(s.classes, latency_allowance_ms={"x": 1})},
         ["classes.A.latency_allowance_ms"]),
+    "a copy of state that is not there": (
+        lambda s: {"classes": first(s.classes, state=State.PINNED, state_copies=("*", "x"))},
+        ["classes.A.state_copies"]),
     "a cap on nothing": (
         lambda _: {"share_caps": (ShareCap("cap", ("x",), ("y",), 0.1),)},
         ["share_caps.cap.classes", "share_caps.cap.points"]),

@@ -214,10 +214,33 @@ def test_every_figure_of_a_card_is_its_offers(found: TierDesign) -> None:
     assert (none["losing_share"], none["losing_most"]) == (0.0, None)
 
 
+def test_targets_are_for_caps_over_what_a_request_emits_in_the_mean(found: TierDesign) -> None:
+    """By requests, not by steps; below each other intensity, with the point's own figures."""
+    rows = rows_of(tier_tables(found)["tier_targets"])
+    for design in (design for design in found.designs if design.market is not None):
+        served = design.service
+        grams = zip(served.requests.tolist(), served.full_carbon_g.tolist(), strict=True)
+        mean = sum(n * g for n, g in grams) / served.requests.sum()
+        assert mean != pytest.approx(served.full_carbon_g.mean(), rel=1e-3)
+        own = [row for row in rows if row["class"] == served.klass]
+        caps = list(dict.fromkeys(row["cap_g"] for row in own))
+        assert caps == pytest.approx([0.5 * mean, 0.75 * mean, mean])
+        for cap in caps:
+            steps = [row for row in own if row["cap_g"] == cap]
+            ends = [row["to_g_per_kwh"] for row in steps]
+            assert ends[:-1] == [row["from_g_per_kwh"] for row in steps[1:]]
+            assert steps[0]["from_g_per_kwh"] == 0
+        for row in own:
+            point = next(o for o in found.plan.scenario.points if o.id == row["point"])
+            assert row["accuracy"] == point.accuracy
+
+
 def test_the_split_is_against_the_same_baseline(found: TierDesign) -> None:
     """Tiers and geography each save, both at least as much as either."""
     parts = split_table(found)
     assert parts is not None
+    offered = [d.service.klass for d in found.designs if d.chosen is not None]
+    assert set(parts["class"]) == {", ".join(offered)}
     saved = dict(zip(parts["part"], parts["saving_usd"], strict=True))
     assert saved["tiers"] > 0
     assert saved["both"] >= max(saved["tiers"], saved["geography"]) - 1e-9

@@ -17,9 +17,10 @@ from wattlas.errors import InfeasibleError
 from wattlas.model.contract import Tier
 from wattlas.model.offer import offer
 from wattlas.model.scenario import Scenario
-from wattlas.model.table import rows_of
+from wattlas.model.table import rows_of, table_of
 from wattlas.model.users import Users
 from wattlas.report.columns import COLUMNS
+from wattlas.studies.figures.breakeven import moves as moves_that_pay
 from wattlas.studies.figures.regions import _models
 from wattlas.studies.findings import Findings
 from wattlas.studies.labels import POLICY_LABELS
@@ -162,6 +163,34 @@ def test_a_move_is_at_the_point_that_most_energy_runs_at_where_it_goes() -> None
         assert move.point == max(energy["here"], key=lambda point: energy["here"][point])
         told[move.klass, move.point] = max(energy["everywhere"].items(), key=lambda i: i[1])[0]
     assert any(own != most for (_, own), most in told.items())
+
+
+def test_the_moves_that_pay_are_listed_by_gap_and_payload() -> None:
+    """Each column from the row of its quantity; a move that lacks one of the two is left out."""
+    rows = [
+        {"class": k, "from_region": a, "to_region": b, "quantity": q, "value": v, "verdict": w}
+        for k, a, b, q, v, w in (
+            ("A", "x", "y", "payload_bytes", 5e6, "loses"),
+            ("A", "x", "y", "price_gap_usd_per_mwh", 12.5, "pays"),
+            ("A", "x", "y", "stay_h", 7.0, "never"),
+            ("B", "x", "z", "payload_bytes", 3.0, "pays"),
+            ("B", "y", "x", "price_gap_usd_per_mwh", 40.0, "always"),
+            ("B", "y", "x", "payload_bytes", 2e3, "never"),
+        )
+    ]
+    stated: Any = SimpleNamespace(
+        tables={"breakeven": table_of(rows)}, meta={"classes": {"A": "chat", "B": ""}}
+    )
+    told = moves_that_pay(stated)
+    assert told is not None
+    assert rows_of(told.table) == [
+        {"class": "chat (A)", "from_region": "x", "to_region": "y", "verdict": "pays",
+         "gap": 12.5, "payload": 5e6},
+        {"class": "B", "from_region": "y", "to_region": "x", "verdict": "always",
+         "gap": 40.0, "payload": 2e3},
+    ]  # fmt: skip
+    stated.tables["breakeven"] = table_of(rows[:1])
+    assert moves_that_pay(stated) is None
 
 
 def test_models_of_a_region_are_named_by_their_share_of_its_requests() -> None:

@@ -14,7 +14,14 @@ from wattlas.tiers.goal import CARBON, PROFIT
 from wattlas.tiers.market import Market, market, reference_g
 from wattlas.tiers.offer import Offer, best
 from wattlas.tiers.population import population
-from wattlas.tiers.sensitivity import Billing, Varied, passes, sensitivities, usd_per_t
+from wattlas.tiers.sensitivity import (
+    Billing,
+    Varied,
+    _swing,
+    passes,
+    sensitivities,
+    usd_per_t,
+)
 
 USERS = Users(count=60, status_quo=0.05, scale=0.05)
 SERVED = service(seed=1, full_cost=0.7)
@@ -102,6 +109,15 @@ def test_directions(varied: list[Varied]) -> None:
     assert gains["usd_per_t"] == sorted(gains["usd_per_t"])
     assert gains["cost"] == sorted(gains["cost"])
     assert gains["billing"] == sorted(gains["billing"])
+
+
+def test_assumptions_are_ranked_by_all_that_they_move(varied: list[Varied], offer: Offer) -> None:
+    """Also where both ends are alike and the middle is not; tests come first."""
+    gains = [[o.profit_gain_usd for o in row.offers] for row in varied if row.passed is None]
+    swings = [max(three) - min(three) for three in gains]
+    assert swings == sorted(swings, reverse=True)
+    peak = [replace(offer, profit_gain_usd=usd) for usd in (5.0, -3.0, 4.0)]
+    assert _swing(replace(varied[0], offers=(peak[0], peak[1], peak[2]))) == 8.0
 
 
 def test_a_test_is_passed_where_the_offer_is_still_worth_making(offer: Offer) -> None:
