@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from tests.cli.every_option import BY_HOUR
 from wattlas.cli import run
 from wattlas.cli.fleet import lost_sets
 from wattlas.data.scenario_file import example
@@ -141,6 +142,17 @@ def test_questions_that_say_nothing(
     found, _, error = said(capsys, "tiny", *arguments)
     assert found == code
     assert words in " ".join(error.split())
+
+
+def test_none_on_demand_is_less_than_some(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--outage-on-demand 0` is a limit, and the tightest: with it a fleet costs most."""
+    bounds = []
+    for limit in ([], ["--outage-on-demand", "0.5"], ["--outage-on-demand", "0"]):
+        asked = ["tiny", "--survive", "region", *BY_HOUR.split(), "--set", "time.hours=6", *limit]
+        code, text, _ = said(capsys, *asked, "--json")
+        assert code == 0
+        bounds.append(json.loads(text)["bound_usd"])
+    assert bounds[0] < bounds[1] < bounds[2]
 
 
 def test_the_regions_of_a_cloud_are_lost_together() -> None:

@@ -127,6 +127,8 @@ def test_an_outline_has_no_hours(long: Folder) -> None:
         assert getattr(outline, name) == getattr(whole, name)
     assert outline.hours.count == 1
     assert not outline.demand_per_h.any()
+    assert np.isinf(outline.reserved_gpu).all()
+    assert not outline.signals.average_g_per_kwh.any()
 
 
 def test_a_csv_file_is_gone_through_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -171,6 +171,18 @@ def test_a_date_without_its_hour_names_the_column(tmp_path: Path) -> None:
     assert read.frame["price_usd_per_mwh"].to_list() == [n + 0.5 for n in range(23)]
 
 
+def test_what_is_given_replaces_a_field_of_a_recipe() -> None:
+    """Also a cell that rows must have; what is not given stays as the recipe has it."""
+    usual = layout_of("entso-e")
+    (column,) = usual.where
+    given = layout_of("entso-e", where={column: "2", "area": "FI"}, zone="", factor=1.1)
+    assert given.where == {column: "2", "area": "FI"}
+    assert (given.zone_column, given.value_column) == (usual.zone_column, usual.value_column)
+    assert given.factor == 1.1
+    assert given.given == {"where", "factor"}
+    assert usual.where != given.where
+
+
 def test_every_recipe_has_a_case() -> None:
     """A recipe without a file in its layout is not proven."""
     assert {case[0] for case in (*CASES, *PAIRS)} == set(RECIPES) - {PLAIN}

@@ -33,7 +33,7 @@ from wattlas.studies.export.gateways import Setting
 from wattlas.studies.export.httproute import ai_gateway_routes, http_routes
 from wattlas.studies.export.listings import sentences, weights_table
 from wattlas.studies.export.llmd import peers
-from wattlas.studies.export.rounding import TOTAL, Route, routes, whole_weights
+from wattlas.studies.export.rounding import TOTAL, Route, routes, whole_weights, worst_rounding
 from wattlas.studies.export.weights import Weights, weights
 from wattlas.studies.export.yaml_text import yaml_text
 
@@ -145,6 +145,19 @@ def test_requests_say_the_same_in_every_hour(hourly: Weights) -> None:
         for documents in (http_routes(hourly, Setting(), hour) for hour in range(24))
     ]
     assert all(each == matches[0] for each in matches)
+
+
+def test_the_worst_rounding_is_that_of_all_tables(static: Weights) -> None:
+    """Of whichever rule and hour it is: thirds lose by it, halves do not."""
+    (rule, *_) = static.rules
+    places = (("near", "small"), ("far", "small"), ("north", "small"))
+    thirds = replace(rule, places=places, share=np.array([[0.5, 0.5, 0.0], [1 / 3, 1 / 3, 1 / 3]]))
+    halves = replace(rule, places=places[:2], share=np.array([[0.5, 0.5]]))
+    lost = TOTAL / 3 % 1 / TOTAL
+    expected = max(lost, 1 / TOTAL - lost)
+    assert worst_rounding([thirds, halves]) == pytest.approx(expected)
+    assert worst_rounding([halves, thirds]) == pytest.approx(expected)
+    assert worst_rounding([halves]) == 0
 
 
 def test_a_group_of_litellm_is_named_for_its_class_and_metros(static: Weights) -> None:
