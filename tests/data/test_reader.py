@@ -13,7 +13,7 @@ from tests.data.scenario_files import Folder, tiny_folder
 from wattlas.data.entities import Entities, Entity, unknown_ids
 from wattlas.data.importers import Layout, read_files
 from wattlas.data.json_schema import scenario_schema
-from wattlas.data.pack_checks import check_path
+from wattlas.data.pack_checks import check_path, check_references
 from wattlas.data.reader.cells import doubled, typed
 from wattlas.data.reader.dialect import ROW, dialect_of
 from wattlas.data.reader.source import read_table, source_of
@@ -63,6 +63,27 @@ def test_a_separator_cuts_several_rows_alike(tmp_path: Path) -> None:
     assert dialect_of(file).separator == ";"
     file.write_text("a,b;c\n0,1;5\n1,2\n2,3;5\n", encoding="utf-8")
     assert dialect_of(file).separator == ","
+
+
+def test_every_column_of_ids_is_held_against_the_table_of_them() -> None:
+    """A metro, node or region that is none is found wherever a table names one."""
+    owners = {"metro": "metros", "node": "nodes", "region": "regions"}
+    named = [
+        (name, column.name)
+        for name, schema in TABLES.items()
+        for column in schema.columns
+        if column.name in owners and name != owners[column.name]
+    ]
+    assert {("metros", "node"), ("nodes", "region"), ("demand", "metro")} <= set(named)
+    for name, column in named:
+        owner = owners[column]
+        frames = {
+            name: pl.DataFrame({key: ["known", "stray"] for key in {*TABLES[name].key, column}}),
+            owner: pl.DataFrame({column: ["known", "other"]}),
+        }
+        tables = {each: source_of(frame, TABLES[each], each) for each, frame in frames.items()}
+        said = [problem.what for problem in check_references(tables)]
+        assert f"`stray` is not in the table {owner}" in said, (name, column)
 
 
 def test_a_bound_is_told_in_the_unit_of_the_table() -> None:
