@@ -111,6 +111,20 @@ def test_directions(varied: list[Varied]) -> None:
     assert gains["billing"] == sorted(gains["billing"])
 
 
+@pytest.mark.parametrize(("paid", "other"), [(2.0, 0.0), (0.5, 3.0)])
+def test_billing_otherwise_is_on_its_own_side(offer: Offer, paid: float, other: float) -> None:
+    """Lower or higher than what is assumed: rates rise, and the other one judges that end."""
+    billing = Billing(FREE, "billed otherwise", paid, other)
+    row = sensitivities(SERVED, USERS, PRICE, offer.contract, billing)[0]
+    assert row.assumption.values == tuple(sorted((paid, paid, other)))
+    of = sold(FREE, USERS, PRICE)
+    before, after = totals(of, ()), totals(of, (offer.contract,))
+    at = 2 if other > paid else 0
+    assert row.tested is row.offers[at]
+    assert row.tested.profit_gain_usd == pytest.approx(after[0] - before[0], abs=1e-8)
+    assert row.offers[2 - at].profit_gain_usd == row.offers[1].profit_gain_usd
+
+
 def test_assumptions_are_ranked_by_all_that_they_move(varied: list[Varied], offer: Offer) -> None:
     """Also where both ends are alike and the middle is not; tests come first."""
     gains = [[o.profit_gain_usd for o in row.offers] for row in varied if row.passed is None]
