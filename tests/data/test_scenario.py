@@ -225,6 +225,15 @@ def test_nodes_at_metros_or_regions(tiny: Folder) -> None:
     assert not own.network.modelled_node_region.diagonal().any()
 
 
+def test_a_rate_of_a_metro_goes_before_that_of_its_country(tiny: Folder) -> None:
+    """And that before the rate of everyone."""
+    rates = ("by_country.DE=0.05", "by_metro.berlin=0.08", "by_country.US=0.03")
+    plain = tiny.load().demand_per_h.sum(axis=(1, 2))
+    told = tiny.load(*(f"demand.population.{rate}" for rate in rates)).demand_per_h.sum(axis=(1, 2))
+    # Berlin, Chicago, Delhi and Lagos, beside 0.02 requests a person and day.
+    assert told / plain == pytest.approx([4.0, 1.5, 1.0, 1.0])
+
+
 def test_the_nearest_node_serves_a_metro_without_one(tiny: Folder) -> None:
     """A metro that names no node reaches the one of least round trip."""
     tiny.edit("metros.csv", "15000000,frankfurt", "15000000,")
