@@ -485,6 +485,9 @@ def test_a_corrected_pair_is_no_longer_modelled(tiny: Folder) -> None:
     assert s.network.rtt_metro_node_ms[3, 0] == 90
     assert not modelled[3, 0]
     assert modelled.sum() == modelled.size - 1
+    # Three of the four metros to their own node, beside nine measured pairs of node and region.
+    assert np.isfinite(s.network.rtt_metro_node_ms).sum() == 4
+    assert s.network.modelled_share == pytest.approx(3 / 13)
     tiny.edit("rtt_node_region.csv", "virginia,oslo,100,measured", "virginia,oslo,100,guessed")
     assert tiny.load().network.modelled_node_region.tolist()[1] == [True, False, False]
     tiny.edit("rtt_node_region.csv", "virginia,austin,36,measured", "virginia,austin,36,")
