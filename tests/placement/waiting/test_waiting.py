@@ -37,7 +37,7 @@ from wattlas.placement.problem.queue import Queue
 from wattlas.placement.problem.unit_values import cost
 from wattlas.placement.tables.metrics import changed
 from wattlas.placement.window.queue_search import search
-from wattlas.studies.waits import patience_table, waits_mapping
+from wattlas.studies.waits import patience_table, waiting_words, waits_mapping
 
 SIX = Hours.range("2023-06-01T00:00:00", 6)
 
@@ -398,6 +398,17 @@ def test_what_is_told_of_waiting() -> None:
     assert "emits" in " ".join(told["notes"])
     assert told["classes"][0]["cut_requests"] == pytest.approx(s.demand_per_h[:, 1, -3:].sum())
     assert waits_mapping(still) is None
+    # A share of what is paid is told, of a cost below 0 none.
+    assert placed.waited is not None
+    paid = placed.waited.without
+    assert paid is not None
+    saved = paid.variable_usd - placed.totals.variable_usd
+    share = f"{saved / paid.variable_usd:.2%} of the cost without reserved accelerators"
+    assert share in told["notes"][0]
+    for energy_usd, said in ((-1e6, False), (1e6, True)):
+        waited = replace(placed.waited, without=replace(paid, energy_usd=energy_usd))
+        notes = waiting_words(replace(placed, waited=waited))
+        assert ("% of the cost" in notes[0]) is said
 
 
 def test_no_saving_without_a_limit_at_negative_prices() -> None:
