@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 import re
 from pathlib import Path
@@ -9,7 +10,14 @@ from pathlib import Path
 import pytest
 
 from wattlas import errors
-from wattlas.errors import Exit, InfeasibleError, InputError, Problem, WattlasError
+from wattlas.errors import (
+    Exit,
+    InfeasibleError,
+    InputError,
+    MachineError,
+    Problem,
+    WattlasError,
+)
 
 TREE = {
     name: kind
@@ -78,6 +86,16 @@ def test_an_infeasible_error_carries_its_conflict() -> None:
     """The conflict is the message and an attribute."""
     error = InfeasibleError("no region within 20 ms of lagos")
     assert error.conflict == str(error) == "no region within 20 ms of lagos"
+
+
+def test_a_refusal_names_the_file_that_was_asked_for() -> None:
+    """Not the one that the system speaks of, such as a temporary one, unless there is no other."""
+    error = OSError(errno.ENOSPC, "No space left on device", "/tmp/part-1")
+    assert str(MachineError.of(error, "plan.csv")).startswith("plan.csv: the disk is full.")
+    assert str(MachineError.of(error)).startswith("/tmp/part-1: the disk is full.")
+    assert str(MachineError.of(OSError(errno.EIO, "x"))).startswith("a file: the disk reports")
+    other = str(MachineError.of(OSError(errno.EPIPE, "Broken pipe"), "plan.csv"))
+    assert other == "plan.csv: the system says: Broken pipe. See to that first."
 
 
 def test_exit_codes_stand_in_one_place(root: Path) -> None:

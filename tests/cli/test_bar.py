@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import sys
+from typing import Any
 
 import pytest
+from rich.progress import Progress, TaskID
 
 from wattlas.cli import run
 from wattlas.cli.bar import StagePace, bar, duration
@@ -80,6 +82,24 @@ def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "250 of 1,000 steps, " in drawn
     assert " left" in drawn
     assert drawn.endswith("\x1b[2K")
+
+
+def test_what_cannot_tell_its_share_has_a_bar_that_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing done yet is no 0 % of something: the bar has no end until a share is told."""
+    totals: list[float | None] = []
+    update = Progress.update
+
+    def noted(progress: Progress, task: TaskID, **fields: Any) -> None:
+        totals.append(fields["total"])
+        update(progress, task, **fields)
+
+    monkeypatch.setattr(Progress, "update", noted)
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    with bar("Plan") as tell:
+        for share in (0.0, 0.5, 0.0):
+            tell("placing", share)
+    assert totals == [None, 1.0, None]
 
 
 def test_a_bar_through_a_screen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from tests.cli.every_option import BY_HOUR
 from wattlas.cli import run
 from wattlas.cli.fleet import lost_sets
 from wattlas.data.scenario_file import example
@@ -143,14 +144,25 @@ def test_questions_that_say_nothing(
     assert words in " ".join(error.split())
 
 
+def test_none_on_demand_is_less_than_some(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--outage-on-demand 0` is a limit, and the tightest: with it a fleet costs most."""
+    bounds = []
+    for limit in ([], ["--outage-on-demand", "0.5"], ["--outage-on-demand", "0"]):
+        asked = ["tiny", "--survive", "region", *BY_HOUR.split(), "--set", "time.hours=6", *limit]
+        code, text, _ = said(capsys, *asked, "--json")
+        assert code == 0
+        bounds.append(json.loads(text)["bound_usd"])
+    assert bounds[0] < bounds[1] < bounds[2]
+
+
 def test_the_regions_of_a_cloud_are_lost_together() -> None:
     """By what stands before the colon of their ids."""
     tiny = example("tiny")
-    named = dict(zip((r.id for r in tiny.regions), ("aws:a", "gcp:b", "aws:c"), strict=True))
+    named = dict(zip((r.id for r in tiny.regions), ("aws:a", "aws-gov:b", "aws:c"), strict=True))
     regions = tuple(replace(region, id=named[region.id]) for region in tiny.regions)
     nodes = tuple(replace(n, region=named.get(n.region, "")) for n in tiny.nodes)
     clouds = replace(tiny, regions=regions, nodes=nodes)
-    assert lost_sets(clouds, ["cloud"]) == [["aws:a", "aws:c"], ["gcp:b"]]
+    assert lost_sets(clouds, ["cloud"]) == [["aws:a", "aws:c"], ["aws-gov:b"]]
 
 
 def test_budgets_are_scaled_without_end(capsys: pytest.CaptureFixture[str]) -> None:

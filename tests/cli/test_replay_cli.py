@@ -13,6 +13,7 @@ import pytest
 import wattlas
 from tests.replays.worlds import green, thin
 from wattlas.cli import run
+from wattlas.cli.replay_trace import changed_fields
 from wattlas.policy.registry import entries
 from wattlas.report.results import open_results
 from wattlas.studies.replay_tables import listings
@@ -191,3 +192,10 @@ def test_help_names_both_verbs(capsys: pytest.CaptureFixture[str]) -> None:
     assert "calibrate" in text
     assert run(["replay", "run", "--help"]) == 0
     assert "--trace" in capsys.readouterr().out
+
+
+def test_each_column_of_a_trace_is_its_own() -> None:
+    """What is not given is left to the layout."""
+    told = changed_fields("at", "ms", "prompt", "answer")
+    assert told == {"time": "at", "unit": "ms", "tokens_in": "prompt", "tokens_out": "answer"}
+    assert changed_fields(None, None, "prompt", None) == {"tokens_in": "prompt"}

@@ -7,6 +7,8 @@ import json
 import pytest
 
 from wattlas.cli import run
+from wattlas.data.profiles_file import read_profiles
+from wattlas.errors import InfeasibleError
 
 USERS = (
     "tiny", "--class", "A", "--set", "classes.A.accuracy_min=0.8",
@@ -33,6 +35,38 @@ def test_both_allocations_are_told(capsys: pytest.CaptureFixture[str]) -> None:
     code, text, _ = said(capsys, *USERS, "--fleet", "resize", "--json")
     assert code == 0
     assert len(json.loads(text)["resized"]["allocations"]) == 2
+
+
+@pytest.mark.parametrize("more", [[], ["--unfair"]])
+def test_both_allocations_are_as_fair_as_asked(
+    more: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--unfair` reaches the fleets that are resized, not the design alone."""
+    told: list[bool] = []
+
+    def noted(*_: object, fair: bool = True, **__: object) -> None:
+        told.append(fair)
+
+    monkeypatch.setattr("wattlas.studies.resized.resize", noted)
+    assert said(capsys, *USERS, "--fleet", "resize", *more)[0] == 0
+    assert told == [not more]
+
+
+@pytest.mark.parametrize("more", [[], ["--hardware", "invented"], ["--profiles", "pack"]])
+def test_the_fallbacks_are_those_that_are_asked_for(
+    more: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Profiles and hardware reach the design; without either it takes the scenario's own."""
+    told: list[int | None] = []
+
+    def noted(*_: object, points: tuple[object, ...] | None = None, **__: object) -> None:
+        told.append(None if points is None else len(points))
+        raise InfeasibleError("far enough")
+
+    monkeypatch.setattr("wattlas.studies.offers.design_tiers", noted)
+    assert said(capsys, *USERS, *more)[0] == 4
+    few = None if not more else 3 if more[0] == "--hardware" else len(read_profiles("typical-2023"))
+    assert told == [few]
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 
 from tests.data.scenario_files import Folder, tiny_folder
+from wattlas.model.kinds import BY_KIND, by_kind
 
 MORE = """
 capacity: {scale: 2}
@@ -43,6 +45,31 @@ def test_a_region_is_split_by_kind(tmp_path: Path) -> None:
     assert s.sites == (("oslo/H100", "oslo/L40S"), ("austin",), ("mumbai",))
     assert s.site_words(("oslo/H100", "oslo/L40S", "austin")) == "oslo and austin"
     assert s.site_words(("oslo/L40S",)) == "oslo/L40S"
+
+
+def test_what_is_no_kinds_own_is_that_of_the_site(tmp_path: Path) -> None:
+    """Arrays and fields of a region that is not the first, each different from its neighbours'."""
+    plain = tiny_folder(tmp_path / "world").edit("points.csv", "small,small,invented", "s,small,T4")
+    s = plain.load("regions.austin.idle_w=4")
+    shape = s.network.rtt_node_region_ms.shape
+    odd = np.arange(shape[0] * shape[1]).reshape(shape) % 2 == 1
+    capacity = np.arange(s.reserved_gpu.size, dtype=float).reshape(s.reserved_gpu.shape)
+    s = replace(s, network=replace(s.network, modelled_node_region=odd), reserved_gpu=capacity)
+    split = by_kind(s, {"austin": {"invented": {"reserved_gpu": 5.0}, "T4": {"idle_w": 9.0}}})
+    site = [0, 1, 1, 2]
+    for name in ("rtt_node_region_ms", "egress_usd_per_gb", "modelled_node_region"):
+        values = getattr(split.network, name)
+        assert (values == getattr(s.network, name)[:, site]).all(), name
+    assert (split.network.rtt_metro_node_ms == s.network.rtt_metro_node_ms).all()
+    assert (split.reserved_gpu[[0, 3]] == capacity[[0, 2]]).all()
+    assert (split.reserved_gpu[1] == 5.0).all()
+    assert np.isinf(split.reserved_gpu[2]).all()
+    for own, at in zip(split.regions, site, strict=True):
+        for field in fields(own):
+            if field.name in ("id", "site", "hardware") or (at == 1 and field.name in BY_KIND):
+                continue
+            assert getattr(own, field.name) == getattr(s.regions[at], field.name), field.name
+    assert [(own.idle_w, own.reserved_gpu) for own in split.regions[1:3]] == [(4, 5), (9, np.inf)]
 
 
 def test_a_kind_may_be_set_from_outside(tmp_path: Path) -> None:

@@ -94,12 +94,20 @@ def test_round_trips_in_a_cloud_are_measured(world: Folder) -> None:
     same = np.equal.outer(aws, aws)
     assert np.array_equal(scenario.network.modelled_node_region, ~same)
     assert scenario.network.modelled_metro_node[:, 0].all()
-    rows = open_pack("clouds").frame("cloud_egress").iter_rows()
-    prices = {(a, b): price for a, b, price, _ in rows}
-    one, other = "aws:us-east-1", "aws:eu-central-1"
-    mean = (prices[one, other] + prices[other, one]) / 2
-    at = ids.index(one), ids.index("main")
-    assert scenario.network.egress_usd_per_gb[at] == pytest.approx(mean)
+    pairs = {
+        table: {(a, b): value for a, b, value, _ in open_pack("clouds").frame(table).iter_rows()}
+        for table in ("cloud_egress", "cloud_rtt")
+    }
+    price, rtt = pairs["cloud_egress"], pairs["cloud_rtt"]
+    clouds = ["aws:eu-central-1" if region == "main" else region for region in ids]
+    assert rtt["aws:us-east-1", "aws:eu-central-1"] != rtt["aws:eu-central-1", "aws:us-east-1"]
+    for i, a in enumerate(clouds):
+        for j, b in enumerate(clouds):
+            # What the other provider asks is not known, neither within it nor to the internet.
+            usd = (price[a, b] + price[b, a]) / 2 if aws[i] and aws[j] else 0.5 * (i != j)
+            if aws[i] and aws[j]:
+                assert scenario.network.rtt_node_region_ms[i, j] == pytest.approx(rtt[a, b])
+            assert scenario.network.egress_usd_per_gb[i, j] == pytest.approx(usd), (a, b)
     assert {p.what for p in scenario.provenance} >= {"regions", "rtt_node_region", "egress"}
 
 

@@ -65,6 +65,12 @@ def test_a_header_of_utc_is_not_overruled(tmp_path: Path) -> None:
     file = written(tmp_path, ["2024-05-01 00:00", "2024-05-01 01:00"], "time_utc")
     assert "speaks of UTC" in asked(file, time_column="time_utc", time_zone="Europe/Berlin")
     assert times(file, time_column="time_utc")[0] == BEGIN
+    # London's clock is UTC in winter alone: a file that goes beyond it is of one of the two.
+    winter = written(tmp_path, ["2024-01-05 00:00", "2024-01-05 01:00"], "time_utc")
+    assert times(winter, time_column="time_utc", time_zone="Europe/London")[0].day == 5
+    both = [f"2024-03-{day} {hour:02d}:00" for day in (30, 31) for hour in range(4)]
+    spring = written(tmp_path, both, "time_utc")
+    assert "speaks of UTC" in asked(spring, time_column="time_utc", time_zone="Europe/London")
     file = written(tmp_path, ["2024-05-01T00:00Z", "2024-05-01T01:00Z"], "time (CET)")
     assert times(file, time_column="time (CET)")[0] == BEGIN
 

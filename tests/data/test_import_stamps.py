@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tests.examples import examples
 from wattlas.data.importers import Layout, Rules, prepare, read_files
 from wattlas.data.reader.numbers import decimal_mark, numbers
-from wattlas.data.reader.stamps import zoned
+from wattlas.data.reader.stamps import MARKS, zoned
 from wattlas.data.schema.hours import TIME
 from wattlas.errors import InputError
 
@@ -186,6 +186,31 @@ def test_ends_are_shown_or_called(tmp_path: Path, night: str, called: bool) -> N
     said = layout(stamps="end", time_zone="America/New_York")
     frame = read_files([file], said).frame
     assert frame[TIME].to_list() == times
+
+
+SPOKEN = {
+    "Europe/Lisbon": ("WET", "WEST"), "Europe/Berlin": ("CET", "CEST"),
+    "Europe/Helsinki": ("EET", "EEST"), "America/New_York": ("EST", "EDT"),
+    "America/Chicago": ("", "CDT"), "America/Denver": ("MST", "MDT"),
+    "America/Los_Angeles": ("PST", "PDT"), "Australia/Sydney": ("AEDT", "AEST"),
+    "Asia/Tokyo": ("JST", "JST"), "Asia/Seoul": ("KST", "KST"),
+    "Pacific/Auckland": ("NZDT", "NZST"), "UTC": ("UTC", "UTC"), "Europe/London": ("GMT", ""),
+}  # fmt: skip
+"""Zone → what its clock is called in January and in July, where that has one meaning."""
+
+
+def test_a_mark_is_the_offset_of_the_clock_that_it_names() -> None:
+    """Each as the database of time zones has it, of the half of the year that it is used in."""
+    offsets: dict[str, float] = {"Z": 0.0}
+    for zone, marks in SPOKEN.items():
+        for month, mark in zip((1, 7), marks, strict=True):
+            time = datetime(2024, month, 10, tzinfo=ZoneInfo(zone))
+            if mark:
+                assert time.tzname() == mark
+                offset = time.utcoffset()
+                assert offset is not None
+                offsets[mark] = offset / timedelta(hours=1)
+    assert offsets == MARKS
 
 
 @pytest.mark.parametrize(

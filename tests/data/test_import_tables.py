@@ -133,6 +133,36 @@ def test_names_rows_and_zones_are_chosen(tmp_path: Path) -> None:
         layout_of("plain", **base, zone="FR")
 
 
+@pytest.mark.parametrize("name", ["hour_column", "interval_column", "repeated_column"])
+def test_a_column_that_was_named_must_be_there(name: str, tmp_path: Path) -> None:
+    """A recipe's pattern may find none in some of a source's tables; a name must be found."""
+    lines = ("t,p,quarter_hour", "2024-06-01T00:00Z,1,1", "2024-06-01T01:00Z,2,1")
+    base = {"table": "price", "time_column": "t", "value_column": "p", "zone": "QQ"}
+    with pytest.raises(InputError, match="quarter_hou"):
+        bring(tmp_path / "n", layout_of("plain", **base, **{name: "quarter_hou"}), *lines)
+    if name != "hour_column":
+        bring(tmp_path / "p", layout_of("plain", **base, unit="usd/mwh", **{name: "~none"}), *lines)
+
+
+def test_an_option_that_one_of_the_files_needs_is_needed(tmp_path: Path) -> None:
+    """What says nothing of a Parquet file is not told as needless beside a file of text."""
+    rows = [(f"2024-06-0{n}T00:00Z", 1.5 * n) for n in (1, 2)]
+    (tmp_path / "a.csv").write_text(f"t;p\n{rows[0][0]};1,5\n", encoding="utf-8")
+    times = {"t": [rows[1][0]], "p": [rows[1][1]]}
+    pl.DataFrame(times).write_parquet(tmp_path / "b.parquet")
+    layout = layout_of(
+        "plain", table="price", time_column="t", value_column="p", zone="QQ", unit="usd/mwh",
+        separator=";", decimal=",", sheet="first",
+    )  # fmt: skip
+
+    def told(*names: str) -> list[str]:
+        notes = read_files([tmp_path / name for name in names], layout).notes
+        return [note.split("`")[1] for note in notes if "was not needed" in note]
+
+    assert told("a.csv", "b.parquet") == ["--sheet"]
+    assert told("b.parquet") == ["--decimal", "--sheet", "--separator"]
+
+
 def test_series_of_two_names_stay_apart(tmp_path: Path) -> None:
     """Demand of `a` for `bc` and of `ab` for `c` are two series, before and after."""
     pairs = [("a", "bc"), ("ab", "c"), ("a", "c")]

@@ -173,9 +173,31 @@ def test_headers_of_prices_in_any_words(
     assert (found.scale, found.currency, found.unknown) == (ENERGY[energy], "", "")
 
 
+@pytest.mark.parametrize(("beside", "each"), [("EUR", 1e3), ("EUR/MWh", 1.0)])
+def test_a_column_of_currencies_leaves_the_amount_to_the_header(
+    tmp_path: Path, beside: str, each: float
+) -> None:
+    """A unit of each row goes before that of the header; a currency alone says no amount."""
+    rows = [f"2024-05-01T0{n}:00Z,{VALUE},{beside}" for n in range(2)]
+    file = table_of(tmp_path, "t,price (EUR/kWh),unit", *rows)
+    layout = Layout("price", time_column="t", zone="QQ", value_column="price (EUR/kWh)", factor=1.1)
+    assert read_files([file], layout).frame[layout.value][0] == pytest.approx(VALUE * each * 1.1)
+
+
 def test_two_numbers_in_a_cell_are_none() -> None:
     """Spaces part thousands or nothing: 12 34 is not 1234."""
     import polars as pl
 
     cells = pl.Series(["1 234,5", "12 34", "1 0168,7", "1\u202f234\u202f567", "- 5"])
     assert numbers(cells, ",").to_list() == [1234.5, None, None, 1234567.0, -5.0]
+
+
+@pytest.mark.parametrize(("mark", "other"), [(",", "."), (".", ",")])
+def test_the_other_mark_parts_thousands_or_nothing(mark: str, other: str) -> None:
+    """1.234.567,5 is a number beside a decimal comma, and 1.5, 12.34 and 1.2345 are none."""
+    import polars as pl
+
+    cells = ["1#234#567,5", "-1#234", "1#5", "12#34", "1#2345", "1234#567", "1#234#5,6", "1,234#5"]
+    wanted = [1234567.5, -1234.0, None, None, None, None, None, None]
+    text = pl.Series([cell.replace(",", mark).replace("#", other) for cell in cells])
+    assert numbers(text, mark).to_list() == wanted

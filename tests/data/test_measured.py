@@ -10,12 +10,13 @@ from typing import Any
 import polars as pl
 import pytest
 
+from wattlas.data.measured.build import Measured
 from wattlas.data.measured.facts import FACTS, GIVEN_BY
 from wattlas.data.measured.layouts import LAYOUTS, QUANTITIES
 from wattlas.data.profiles_file import read_profiles
 from wattlas.errors import InputError, Problem, UsageError
 from wattlas.model.workload import OperatingPoint
-from wattlas.studies.points import measured_points, points_frame
+from wattlas.studies.points import measured_points, points_frame, points_listing
 
 BENCH = {
     "model_id": "lab/Heron-7B", "max_concurrency": 16, "duration": 40.0, "completed": 120,
@@ -375,3 +376,24 @@ def test_real_images_and_videos(shared: Path) -> None:
     found = measured_points([file], {"accuracy": ["0.5"]}).points
     energy = rows.select(pl.coalesce("energy_per_image_joules", "energy_per_video_joules"))
     assert [o.request_j for o in found] == energy.to_series().to_list()
+
+
+def test_a_listing_shows_what_any_of_the_points_has() -> None:
+    """Of points by the token beside one by the request each figure, and nothing where there is
+    none.
+    """
+    token = OperatingPoint(
+        "t", "t", 0.7, decode_j_per_token=1.5, decode_gpu_s_per_token=0.25, ttft_ms=80.0, itl_ms=9.0
+    )
+    whole = OperatingPoint("w", "w", 0.6, request_j=900.0, request_gpu_s=2.0, ttft_ms=400.0)
+    table = points_listing(Measured((token, whole), ())).table
+    rows = {name: list(column) for name, column in table.items()}
+    assert rows["point"] == ["t", "w"]
+    assert rows["accuracy"] == [0.7, 0.6]
+    assert rows["ttft_ms"] == [80.0, 400.0]
+    for name, value in (("decode_j_per_token", 1.5), ("decode_gpu_s_per_token", 0.25)):
+        assert rows[name][0] == value
+        assert rows[name][1] != rows[name][1]
+    for name, value in (("request_j", 900.0), ("request_gpu_s", 2.0)):
+        assert rows[name][1] == value
+        assert rows[name][0] != rows[name][0]

@@ -90,6 +90,11 @@ def test_what_is_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not is_long(tiny.path)
     monkeypatch.setattr("wattlas.data.months.LARGE", figures - 1)
     assert is_long(tiny.path)
+    for step_h, count in ((0.5, 2 * figures), (2.0, figures // 2)):
+        for most, large in ((count, False), (count - 1, True)):
+            monkeypatch.setattr("wattlas.data.months.LARGE", most)
+            assert is_long(tiny.path, set=[f"time.step_h={step_h}"]) == large
+    monkeypatch.setattr("wattlas.data.months.LARGE", figures - 1)
     tiny.edit("scenario.yaml", "  hours: 24\n", "")
     assert is_long(tiny.path)
     assert not is_long(tiny.path, set=["metros.only=[lagos]"])
@@ -122,6 +127,8 @@ def test_an_outline_has_no_hours(long: Folder) -> None:
         assert getattr(outline, name) == getattr(whole, name)
     assert outline.hours.count == 1
     assert not outline.demand_per_h.any()
+    assert np.isinf(outline.reserved_gpu).all()
+    assert not outline.signals.average_g_per_kwh.any()
 
 
 def test_a_csv_file_is_gone_through_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

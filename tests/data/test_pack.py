@@ -7,6 +7,8 @@ import re
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -16,6 +18,7 @@ import pytest
 from wattlas.cli import run
 from wattlas.data.digest import sha256_of
 from wattlas.data.importers import Layout, Rules, read_files
+from wattlas.data.inputs import Inputs
 from wattlas.data.pack import EMBEDDED, MANIFEST, Pack, embedded_packs, open_pack
 from wattlas.data.pack_checks import check_path
 from wattlas.data.pack_import import import_hours
@@ -386,3 +389,26 @@ def test_a_gap_that_nobody_named_is_a_problem(tmp_path: Path) -> None:
     )
     change_manifest(pack, missing=["carbon.QQ: 1 hour is missing: 2024-03-01T20:00Z."])
     assert "1 hour is missing" in check_path(str(pack)).problems[0].what
+
+
+def test_only_hours_until_the_end_of_the_study_are_made() -> None:
+    """Of packs that begin apart the study begins where all have begun; own tables say otherwise."""
+
+    def until(start: str | None, hours: float | None, table: str | None = None) -> str:
+        begins = (datetime(2023, month, 1).isoformat() for month in (1, 6, 3))
+        packs = [
+            SimpleNamespace(manifest=SimpleNamespace(time=SimpleNamespace(start_utc=f"{begin}Z")))
+            for begin in begins
+        ]
+        packs.append(SimpleNamespace(manifest=SimpleNamespace(time=None)))
+        signals = SimpleNamespace(
+            price=SimpleNamespace(table=None), carbon=SimpleNamespace(table=table)
+        )
+        typed = SimpleNamespace(time=SimpleNamespace(start=start, hours=hours), signals=signals)
+        stated: Any = SimpleNamespace(typed=typed, packs=packs)
+        return str(Inputs._until(stated))
+
+    assert until(None, 48.0) == "2023-06-03T00:00:00"
+    assert until("2023-02-01T06:00:00Z", 1.5) == "2023-02-01T07:30:00"
+    assert until("2023-02-01T06:00:00Z", 3.0, "own.csv") == "2023-02-01T09:00:00"
+    assert until(None, 48.0, "own.csv") == until(None, None) == "None"

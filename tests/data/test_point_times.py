@@ -39,3 +39,20 @@ def test_times_between_tokens_are_needed_for_full_answers_alone(tmp_path: Path) 
     """The class that needs them is named with the points."""
     found = problems(tmp_path, "itl_ms", "classes.A.latency_to=full_answer")
     assert any("lacks `itl_ms`" in p.what and "class `A`" in p.what for p in found)
+
+
+@pytest.mark.parametrize(
+    ("more", "sound"), [("prefill_ms_per_token: 1", False), ("ttft_ms: 0", True), ("", False)]
+)
+def test_a_point_by_the_request_states_the_time_of_one(
+    more: str, sound: bool, tmp_path: Path
+) -> None:
+    """A time per prompt token says nothing of it; 0 does."""
+    point = f"{{variant: x, accuracy: 0.5, request_j: 9, request_gpu_s: 1, {more}}}"
+    tiny = tiny_folder(tmp_path / "t")
+    if sound:
+        assert tiny.load(f"points.extra={point}").points[-1].request_j == 9
+        return
+    (problem,) = tiny.problems(f"points.extra={point}")
+    assert problem.what == "lacks its service time, `ttft_ms`"
+    assert "the time of a whole request" in problem.fix

@@ -13,9 +13,9 @@ from tests.data.scenario_files import Folder, tiny_folder
 from wattlas.data.entities import Entities, Entity, unknown_ids
 from wattlas.data.importers import Layout, read_files
 from wattlas.data.json_schema import scenario_schema
-from wattlas.data.pack_checks import check_path
+from wattlas.data.pack_checks import check_path, check_references
 from wattlas.data.reader.cells import doubled, typed
-from wattlas.data.reader.dialect import ROW
+from wattlas.data.reader.dialect import ROW, dialect_of
 from wattlas.data.reader.source import read_table, source_of
 from wattlas.data.reader.stretch import Stretch
 from wattlas.data.schema import TABLES
@@ -54,6 +54,49 @@ def test_scenarios_checks_and_imports_read_one_dialect(tiny: Folder) -> None:
     assert np.array_equal(tiny.load().price_usd_per_mwh, before)
     assert check_path(str(file)).problems == ()
     assert read_files([file], layout).frame.equals(plain)
+
+
+def test_a_separator_cuts_several_rows_alike(tmp_path: Path) -> None:
+    """A comma in the header and in the first row may be of a text and of a number."""
+    file = tmp_path / "t.csv"
+    file.write_text("time;price, EUR\n0;1,5\n1;2\n2;3,5\n", encoding="utf-8")
+    assert dialect_of(file).separator == ";"
+    file.write_text("a,b;c\n0,1;5\n1,2\n2,3;5\n", encoding="utf-8")
+    assert dialect_of(file).separator == ","
+
+
+def test_every_column_of_ids_is_held_against_the_table_of_them() -> None:
+    """A metro, node or region that is none is found wherever a table names one."""
+    owners = {"metro": "metros", "node": "nodes", "region": "regions"}
+    named = [
+        (name, column.name)
+        for name, schema in TABLES.items()
+        for column in schema.columns
+        if column.name in owners and name != owners[column.name]
+    ]
+    assert {("metros", "node"), ("nodes", "region"), ("demand", "metro")} <= set(named)
+    for name, column in named:
+        owner = owners[column]
+        frames = {
+            name: pl.DataFrame({key: ["known", "stray"] for key in {*TABLES[name].key, column}}),
+            owner: pl.DataFrame({column: ["known", "other"]}),
+        }
+        tables = {each: source_of(frame, TABLES[each], each) for each, frame in frames.items()}
+        said = [problem.what for problem in check_references(tables)]
+        assert f"`stray` is not in the table {owner}" in said, (name, column)
+
+
+def test_a_bound_is_told_in_the_unit_of_the_table() -> None:
+    """That which the value breaks, in what the column is written in; within bounds none."""
+    column = ColumnSchema("x", "number", lower=2.0, upper=30.0)
+    assert column.expected(1.0, 1e3) == "a number of at least 0.002"
+    assert column.expected(31.0, 1e3) == "a number of at most 0.03"
+    assert column.expected(31.0) == "a number of at most 30"
+    assert column.expected(30.0) == column.expected(2.0) == column.expected() == "a number"
+    above = replace(column, kind="whole", above=5.0)
+    assert above.expected(5.0, 0.5) == "a whole number of more than 10"
+    assert above.expected(5.1) == "a whole number"
+    assert ColumnSchema("x", options=("a", "b", "c")).expected() == "a, b or c"
 
 
 def test_loading_and_checking_tell_the_same(tiny: Folder) -> None:

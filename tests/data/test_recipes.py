@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -12,8 +13,10 @@ from typer.testing import CliRunner
 
 from wattlas.cli.data import app
 from wattlas.data.importers import read_files
+from wattlas.data.importers.json_rows import json_rows
 from wattlas.data.importers.recipes import PLAIN, RECIPES, layout_of
 from wattlas.data.pack_checks import check_path
+from wattlas.data.reader.dialect import ROW
 from wattlas.data.schema.hours import TIME
 from wattlas.errors import InputError
 
@@ -139,7 +142,9 @@ def test_pairs_of_a_source(
 ENTSO = '"MTU ({})","Area","Sequence","Day-ahead Price (EUR/MWh)"'
 
 
-@pytest.mark.parametrize(("clock", "first"), [("UTC", 0), ("CET/CEST", -2)])
+@pytest.mark.parametrize(
+    ("clock", "first"), [("UTC", 0), ("CET/CEST", -2), ("CEST", -2), ("CET", -2)]
+)
 def test_a_header_goes_before_the_zone_of_a_recipe(clock: str, first: int, tmp_path: Path) -> None:
     """The export of a source comes in several clocks; one that its zone never shows is asked."""
     rows = [
@@ -167,6 +172,41 @@ def test_a_date_without_its_hour_names_the_column(tmp_path: Path) -> None:
         read_files([file], layout_of("smard", factor=1.1))
     read = read_files([file], layout_of("smard", factor=1.0, hour_column="Anfang"))
     assert read.frame["price_usd_per_mwh"].to_list() == [n + 0.5 for n in range(23)]
+
+
+@pytest.mark.parametrize(
+    ("body", "rows"),
+    [
+        ([{"t": "a", "p": 1}, "no row", {"t": "b", "q": None}],
+         [{"t": "a", "p": "1", "q": None}, {"t": "b", "p": None, "q": None}]),
+        ({"meta": {"count": 2}, "data": {"rows": [{"t": "a"}, {"t": "b"}]}},
+         [{"t": "a"}, {"t": "b"}]),
+        ({"unit": "EUR", "t": ["a", "b"], "p": [1.5, None], "zone": ["X"]},
+         [{"t": "a", "p": "1.5"}, {"t": "b", "p": None}]),
+        ({"fra": {"oslo": 20, "austin": None}, "vir": {"oslo": 90.5}},
+         [{"from": "fra", "oslo": "20", "austin": None},
+          {"from": "vir", "oslo": "90.5", "austin": None}]),
+        ([{"t": "a", "carbon": {"actual": 3, "index": "low"}}],
+         [{"t": "a", "carbon.actual": "3", "carbon.index": "low"}]),
+    ],
+)  # fmt: skip
+def test_rows_of_json_in_every_form(body: Any, rows: list[Any], tmp_path: Path) -> None:
+    """Records, records within an answer, lists beside each other, a matrix, objects in a record."""
+    file = tmp_path / "t.json"
+    file.write_text(json.dumps(body), encoding="utf-8")
+    assert json_rows(file, "t.json").drop(ROW).to_dicts() == rows
+
+
+def test_what_is_given_replaces_a_field_of_a_recipe() -> None:
+    """Also a cell that rows must have; what is not given stays as the recipe has it."""
+    usual = layout_of("entso-e")
+    (column,) = usual.where
+    given = layout_of("entso-e", where={column: "2", "area": "FI"}, zone="", factor=1.1)
+    assert given.where == {column: "2", "area": "FI"}
+    assert (given.zone_column, given.value_column) == (usual.zone_column, usual.value_column)
+    assert given.factor == 1.1
+    assert given.given == {"where", "factor"}
+    assert usual.where != given.where
 
 
 def test_every_recipe_has_a_case() -> None:

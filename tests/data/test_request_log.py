@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -81,6 +82,46 @@ def test_hours_are_those_of_the_clients(tmp_path: Path) -> None:
     assert weights[9] == 10
     assert sum(weights) == 10
     assert logged.weekend_factor["big"] == pytest.approx(0.25, abs=0.01)
+
+
+def test_weights_are_those_of_plain_loops(tmp_path: Path) -> None:
+    """Hours by the local clock of each place and class, however many requests a row stands for."""
+    draw = np.random.default_rng(4)
+    start = datetime(2024, 3, 4, tzinfo=UTC)
+    counts: dict[tuple[str, int], int] = {}
+    sums: dict[tuple[str, bool], int] = {}
+    spans: dict[tuple[str, bool], int] = {}
+    rows = []
+    for n in range(10 * 24):
+        time = start + timedelta(hours=n)
+        for place, zone in ZONES.items():
+            local = time.astimezone(ZoneInfo(zone))
+            weekend = local.weekday() >= 5
+            spans[place, weekend] = spans.get((place, weekend), 0) + 1
+            for model in ("big", "small"):
+                many = int(draw.integers(0, 5 if model == "big" else 3))
+                many = many if n not in (0, 10 * 24 - 1) else 1
+                key = model, local.hour
+                counts[key] = counts.get(key, 0) + many
+                row = {"at": time.isoformat(), "cc": place, "model": model}
+                rows += [row] * many
+                sums[f"{model} {place}", weekend] = (
+                    sums.get((f"{model} {place}", weekend), 0) + many
+                )
+    edges = [start - timedelta(hours=1), start + timedelta(hours=10 * 24)]
+    rows += [{"at": at.isoformat(), "cc": "DE", "model": "big"} for at in edges]
+    logged = found(pl.DataFrame(rows).with_columns(prompt=1, answer=1), tmp_path)
+    assert len(logged.days) == 10
+    for model in ("big", "small"):
+        most = max(counts[model, hour] for hour in range(24))
+        expected = [10 * counts[model, hour] / most for hour in range(24)]
+        assert logged.hour_weights[model] == pytest.approx(expected, abs=1e-4)
+        weekend = sum(sums[f"{model} {place}", True] for place in ZONES)
+        usual = sum(
+            sums[f"{model} {place}", False] * spans[place, True] / spans[place, False]
+            for place in ZONES
+        )
+        assert logged.weekend_factor[model] == pytest.approx(weekend / usual, abs=1e-4)
 
 
 @pytest.mark.parametrize("form", ["seconds", "milliseconds", "jsonl", "local"])

@@ -214,6 +214,24 @@ def test_nodes_at_metros_or_regions(tiny: Folder) -> None:
     s = tiny.load("nodes.at=regions", *fitted, *free)
     assert [n.region for n in s.nodes] == [r.id for r in s.regions]
     assert s.metros[0].node == "oslo"
+    # What is added to a leg is added where nobody models how far a place is from itself, too.
+    near = tiny.load(*fitted, *free, "network.metro_node.add_ms=7", "network.node_region.add_ms=3")
+    assert np.diagonal(near.network.rtt_metro_node_ms).tolist() == [7.0] * 4
+    assert not near.network.modelled_metro_node.diagonal().any()
+    added = near.network.rtt_node_region_ms - tiny.load(*fitted, *free).network.rtt_node_region_ms
+    assert np.allclose(added, 3.0)
+    own = tiny.load("nodes.at=regions", *fitted, *free, "network.node_region.add_ms=3")
+    assert np.diagonal(own.network.rtt_node_region_ms).tolist() == [3.0] * 3
+    assert not own.network.modelled_node_region.diagonal().any()
+
+
+def test_a_rate_of_a_metro_goes_before_that_of_its_country(tiny: Folder) -> None:
+    """And that before the rate of everyone."""
+    rates = ("by_country.DE=0.05", "by_metro.berlin=0.08", "by_country.US=0.03")
+    plain = tiny.load().demand_per_h.sum(axis=(1, 2))
+    told = tiny.load(*(f"demand.population.{rate}" for rate in rates)).demand_per_h.sum(axis=(1, 2))
+    # Berlin, Chicago, Delhi and Lagos, beside 0.02 requests a person and day.
+    assert told / plain == pytest.approx([4.0, 1.5, 1.0, 1.0])
 
 
 def test_the_nearest_node_serves_a_metro_without_one(tiny: Folder) -> None:
@@ -318,6 +336,11 @@ BAD = [
         "demand.population.hour_profiles.waking=[1, 2]",
         "demand.population.hour_profiles.waking",
         "2 weights",
+    ),
+    (
+        f"demand.population.hour_profiles.waking={[0] * 24}",
+        "demand.population.hour_profiles.waking",
+        "add up to 0",
     ),
     ("demand.population.by_metro.logos=1", "demand.population.by_metro.logos", "`lagos`"),
     ("demand.population=null", "demand", "there is none"),
@@ -462,11 +485,35 @@ def test_a_corrected_pair_is_no_longer_modelled(tiny: Folder) -> None:
     assert s.network.rtt_metro_node_ms[3, 0] == 90
     assert not modelled[3, 0]
     assert modelled.sum() == modelled.size - 1
+    # Three of the four metros to their own node, beside nine measured pairs of node and region.
+    assert np.isfinite(s.network.rtt_metro_node_ms).sum() == 4
+    assert s.network.modelled_share == pytest.approx(3 / 13)
     tiny.edit("rtt_node_region.csv", "virginia,oslo,100,measured", "virginia,oslo,100,guessed")
+    assert tiny.load().network.modelled_node_region.tolist()[1] == [True, False, False]
+    tiny.edit("rtt_node_region.csv", "virginia,austin,36,measured", "virginia,austin,36,")
     assert tiny.load().network.modelled_node_region.tolist()[1] == [True, False, False]
     again = tiny.load("network.node_region.pairs.virginia.oslo=101", "network.node_region.add_ms=5")
     assert not again.network.modelled_node_region.any()
     assert again.network.rtt_node_region_ms[1, 0] == 106
+
+
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [
+        ("{pue: 1.1, pue: 1.2}", "is given twice"),
+        ("{[1]: 2}", "a key is not plain text"),
+        ("{pue: &a [*a]}", "what it is a part of"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_one_of_the_file(
+    value: str, what: str, tiny: Folder
+) -> None:
+    """What stands behind `--set` is read as strictly as the document."""
+    with pytest.raises(UsageError) as refused:
+        tiny.load(f"regions.oslo={value}")
+    assert what in str(refused.value)
+    tiny.add(f"\nmore: {value}\n")
+    assert what in " ".join(problem.what for problem in tiny.problems())
 
 
 def test_a_scale_is_of_average_and_marginal_alike(tiny: Folder) -> None:

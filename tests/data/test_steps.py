@@ -124,6 +124,9 @@ def test_a_matrix_of_round_trips_is_read(tiny: Folder) -> None:
         (Site(1.9, -157.4), "Pacific/Kiritimati", ""),
         (Site(-36.8, 174.8), "Pacific/Auckland", ""),
         (Site(0.0, 0.0), "UTC", ""),
+        # Far from its town, and a slip would put it nearer, yet not three times as near.
+        (Site(36.0, -10.0), "Europe/Berlin", ""),
+        (Site(60.0, -34.0), "Europe/Berlin", ""),
     ],
 )
 def test_places_are_judged_by_their_time_zone(place: Site, zone: str, words: str) -> None:

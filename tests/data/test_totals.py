@@ -30,10 +30,12 @@ CLOCK = {"hour_weights": "office", "weekend_factor": 0.3}
 def test_every_month_keeps_its_total(
     zone: str, amount: float, per_day: bool, step_h: float, month: int
 ) -> None:
-    """A month's requests are those stated, in months with clock changes and short ones alike."""
+    """A month's requests are those stated, in months with clock changes and short ones alike; of
+    two months each keeps its own.
+    """
     first = np.datetime64("2024-01") + month
-    days = len(np.arange(first, first + 1, dtype="datetime64[D]"))
-    hours = Hours.range(str(first), round(days * 24 / step_h), step_h)
+    days = [len(np.arange(m, m + 1, dtype="datetime64[D]")) for m in (first, first + 1)]
+    hours = Hours.range(str(first), round(sum(days) * 24 / step_h), step_h)
     totals = [Total("X", {"a": 0.25, "b": 0.75}, "chat", amount, per_day)]
     made, problems = spread(
         totals, TotalsDemand(**CLOCK), hours, {"a": zone, "b": "UTC"}, ["batch", "chat"]
@@ -41,8 +43,11 @@ def test_every_month_keeps_its_total(
     assert not problems
     assert (made >= 0).all()
     assert not made[:, 0].any()
-    wanted = amount * (days if per_day else 1)
-    assert made[:, 1].sum(axis=1) * step_h == pytest.approx([wanted / 4, wanted * 3 / 4])
+    for part, count in zip(
+        np.split(made, [round(days[0] * 24 / step_h)], axis=2), days, strict=True
+    ):
+        wanted = amount * (count if per_day else 1)
+        assert part[:, 1].sum(axis=1) * step_h == pytest.approx([wanted / 4, wanted * 3 / 4])
 
 
 def test_a_stretch_is_a_part_of_the_whole() -> None:

@@ -147,6 +147,7 @@ OTHERS: tuple[tuple[str, str, Any], ...] = (
     ("Users", "segments", ["all"]),
     ("Terms", "most", 0),
     ("Terms", "classes", "chat"),
+    ("Terms", "menu", ["small"]),
 )
 
 
@@ -184,6 +185,47 @@ def test_what_is_wrong_is_refused(kind: str, name: str, value: Any) -> None:
     assert any(
         name in where or where.split(".")[-1] in name for where in told(kind, **{name: value})
     )
+
+
+ABOVE_0 = {
+    ("WorkloadClass", "latency_budget_ms"), ("WorkloadClass", "requests_per_session_h"),
+    ("Prior", "consciousness_concentration"), ("Prior", "weight_concentration"),
+    ("Prior", "value_median"), ("Hours", "step_h"), ("Scale", "reference_g"),
+}  # fmt: skip
+"""Fields of `NOT_NEGATIVE` that may not be 0 either."""
+INSIDE = {("Prior", name) for name in SHARES["Prior"]}
+"""Shares that are neither 0 nor 1."""
+AT_BOUNDS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("Metro", {"lat_deg": 90, "lon_deg": -180}),
+    ("Metro", {"lat_deg": -90, "lon_deg": 180}),
+    ("Region", {"pue": 1}),
+    ("Region", {"utilisation_max": 1}),
+    ("Region", {"reserved_gpu_min": 2, "reserved_gpu_max": 2}),
+    ("Tier", {"latency_factor": 1}),
+    ("Prior", {"curvature_low": 1.5, "curvature_high": 1.5}),
+    ("Users", {"count": 1}),
+    ("Terms", {"most": 1}),
+    ("Objective", {"carbon_cap_t": 0}),
+    ("Objective", {"minimise": "carbon", "cost_cap_share": 0}),
+)
+
+
+def test_a_value_at_its_bound_is_right() -> None:
+    """0 and 1 where they are allowed, and two bounds that are one."""
+    for kind, names in NOT_NEGATIVE.items():
+        for name in names:
+            if (kind, name) in ABOVE_0:
+                assert any(name in where for where in told(kind, **{name: 0})), name
+            else:
+                made(kind, **{name: 0})
+    for kind, names in SHARES.items():
+        for name, bound in ((name, bound) for name in names for bound in (0, 1)):
+            if (kind, name) in INSIDE:
+                assert any(name in where for where in told(kind, **{name: bound})), name
+            else:
+                made(kind, **{name: bound})
+    for kind, fields_at_bounds in AT_BOUNDS:
+        made(kind, **fields_at_bounds)
 
 
 @pytest.mark.parametrize("kind", GOOD)

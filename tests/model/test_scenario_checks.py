@@ -12,8 +12,10 @@ import pytest
 
 import wattlas
 from wattlas.errors import InputError
+from wattlas.model.baseline import BaselineRegions
 from wattlas.model.contract import ShareCap, Tier
 from wattlas.model.offer import offer, withdrawn
+from wattlas.model.workload import State
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +91,9 @@ REFUSED: dict[str, tuple[Any, list[str]]] = {
     "an allowance at no point": (
         lambda s: {"classes": first(s.classes, latency_allowance_ms={"x": 1})},
         ["classes.A.latency_allowance_ms"]),
+    "a copy of state that is not there": (
+        lambda s: {"classes": first(s.classes, state=State.PINNED, state_copies=("*", "x"))},
+        ["classes.A.state_copies"]),
     "a cap on nothing": (
         lambda _: {"share_caps": (ShareCap("cap", ("x",), ("y",), 0.1),)},
         ["share_caps.cap.classes", "share_caps.cap.points"]),
@@ -128,6 +133,17 @@ def test_what_does_not_fit_is_refused(tiny: wattlas.Scenario, case: str) -> None
     """Each by its path."""
     change, where = REFUSED[case]
     assert told(tiny, **change(tiny)) == where
+
+
+def test_a_baseline_region_says_where_it_is_stated() -> None:
+    """That of a class goes before that of all; each by its path."""
+    stated = BaselineRegions({"berlin": "oslo"}, {"A": {"berlin": "austin", "lagos": "mumbai"}})
+    assert stated.stated("berlin", "A") == ("austin", "baseline.classes.A.berlin")
+    assert stated.stated("lagos", "A") == ("mumbai", "baseline.classes.A.lagos")
+    assert stated.stated("berlin", "D") == ("oslo", "baseline.metros.berlin")
+    assert stated.stated("lagos", "D")[0] == ""
+    assert stated
+    assert not BaselineRegions({}, {"A": {}})
 
 
 def test_problems_of_several_parts_come_at_once(tiny: wattlas.Scenario) -> None:

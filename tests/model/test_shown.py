@@ -117,6 +117,13 @@ def test_a_frontier_is_drawn(curve: Frontier) -> None:
     assert line.get_ydata().tolist() == curve.value.tolist()
     assert line.get_drawstyle() == "steps-post"
     assert dot.get_xdata()[0] == curve.users_x
+    held = max((x, v) for x, v in zip(curve.x, curve.value, strict=True) if x <= curve.users_x)
+    assert dot.get_ydata()[0] == held[1] < curve.value[0]
+    # Budgets before the curve starts are drawn before it, and move no dot.
+    before = replace(
+        curve, before_x=curve.x[:2] - 200.0, before_unserved_share=np.array([0.5, 0.2])
+    )
+    assert before.plot().get_lines()[1].get_ydata()[0] == held[1]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("class:A, ms", "least cost, USD")
     own = pyplot.subplots()[1]
     assert curve.plot("carbon_kg", own) is own

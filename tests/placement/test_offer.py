@@ -45,6 +45,48 @@ def test_demand_is_neither_made_nor_lost(plain: Scenario, s: Scenario) -> None:
     assert len({k.id for k in s.classes}) == len(s.classes) == s.demand_per_h.shape[1]
 
 
+def test_every_field_of_two_contracts_that_share_a_class() -> None:
+    """Demand, points, allowances and caps of each, beside what is left of the class itself."""
+    world = wattlas.example("tiny")
+    green = Tier(
+        "green", share_max=0.2, adoption=0.3, latency_factor=1.5, points=("small",), classes=("A",)
+    )
+    blue = Tier("blue", share_max=0.5, adoption=0.25, accuracy_min=0.8, window=Window.DAY)
+    s = offer(world, [green, blue])
+    parts = {
+        "A": (0, 0.45), "A~green": (0, 0.3), "A~blue": (0, 0.25),
+        "D": (1, 0.75), "D~blue": (1, 0.25),
+    }  # fmt: skip
+    assert sorted(k.id for k in s.classes) == sorted(parts)
+    degraded = {
+        "A~green": {"small~green"},
+        "A~blue": {"large-fast~blue", "large-batched~blue"},
+        "D~blue": {"large-fast~blue", "large-batched~blue"},
+    }
+    later_ms = {"A~green": 0.5 * 300.0, "A~blue": 0.0, "D~blue": 0.0}
+    for k, klass in enumerate(s.classes):
+        at, part = parts[klass.id]
+        base = world.classes[at]
+        np.testing.assert_allclose(s.demand_per_h[:, k], part * world.demand_per_h[:, at])
+        assert klass.latency_budget_ms == base.latency_budget_ms
+        if klass.id not in degraded:
+            continue
+        full = {"large-fast", "large-batched", *(["small"] if at else [])}
+        assert (klass.base, klass.contract) == (base.id, klass.id.split("~")[1])
+        assert set(klass.points or ()) == full | degraded[klass.id]
+        allowed = dict.fromkeys(degraded[klass.id], later_ms[klass.id])
+        assert klass.latency_allowance_ms == allowed
+    caps = {(c.classes, frozenset(c.points), c.share_max, c.window) for c in s.share_caps}
+    assert caps == {
+        (("A~green",), frozenset(degraded["A~green"]), 0.2, green.window),
+        (("A~blue",), frozenset(degraded["A~blue"]), 0.5, Window.DAY),
+        (("D~blue",), frozenset(degraded["D~blue"]), 0.5, Window.DAY),
+    }  # fmt: skip
+    with pytest.raises(InputError):
+        offer(world, [replace(green, adoption=0.6), replace(blue, adoption=0.5)])
+    assert offer(world, [replace(green, adoption=0.6), replace(blue, adoption=0.4)])
+
+
 @given(tiered(scenarios(unserved=False)))
 @examples(25)
 def test_full_service_is_the_scenario_before(s: Scenario) -> None:

@@ -26,6 +26,16 @@ def html(made: Studied) -> str:
     return render_report(made.results())
 
 
+def test_the_page_carries_what_its_scripts_read(html: str, root: Path) -> None:
+    """Every field of the meta data that a script of ours asks for."""
+    scripts = (root / "src/wattlas/report/assets/report").rglob("*.js")
+    asked = {n for file in scripts for n in re.findall(r"\bmeta\.(\w+)", file.read_text("utf-8"))}
+    assert {"totals", "window", "baseline", "brief"} <= asked
+    meta = re.search(r'"meta":\{(.*?)"tables":\{', html, flags=re.S)
+    assert meta is not None
+    assert all(f'"{name}":' in meta[1] for name in asked)
+
+
 def test_under_three_megabytes(made: Studied) -> None:
     """18 regions × 288 hours make a page that can be mailed."""
     copies = pl.DataFrame({"copy": [str(n) for n in range(6)]})

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -19,12 +20,15 @@ from wattlas.placement.api import plan
 from wattlas.placement.window.blocks import blocks
 from wattlas.report import stream_folder
 from wattlas.report.stream_folder import Long, finished_parts, write_plan
+from wattlas.studies.meta import described
 
 
 @pytest.fixture(scope="module")
 def world() -> Scenario:
-    """Twenty days: three blocks."""
-    return long_tiny(21)
+    """Twenty-one days, of which every other hour stands for three: three blocks."""
+    days = long_tiny(21)
+    weight = np.where(np.arange(days.hours.count) % 2, 3.0, 1.0)
+    return replace(days, hours=replace(days.hours, weight=weight))
 
 
 def table(folder: Path) -> pl.DataFrame:
@@ -46,7 +50,13 @@ def test_the_folder_is_the_plan(world: Scenario, tmp_path: Path) -> None:
     assert meta["highs_hours"] + meta["engine_hours"] == one.info.highs_hours + (
         one.info.engine_hours
     )
-    assert meta["window"]["hours"] == meta["window"]["hours_represented"] == 504
+    about = described(world)
+    about["window"]["sample"] = "504 steps stand for 1,008 hours"
+    assert {key: meta[key] for key in about} == about
+    assert (meta["window"]["hours"], meta["window"]["hours_represented"]) == (504, 1008)
+    counts = [(part["first"], part["last"]) for part in meta["parts"]]
+    utc = [f"{time}Z" for time in world.hours.utc]
+    assert counts == [(utc[a], utc[b - 1]) for a, b in ((0, 192), (192, 384), (384, 504))]
     assert sum(meta["regions"].values()) == pytest.approx(one.totals.it_mwh)
     for part in meta["parts"]:
         path = tmp_path / "p" / part["file"]

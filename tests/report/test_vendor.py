@@ -48,3 +48,15 @@ def test_every_own_script_is_run() -> None:
     used = own_scripts([figure for page in pages for figure in registry.figures(page)])
     assert len(used) == len(set(used))
     assert set((ASSETS / "report").rglob("*.js")) == set(used)
+
+
+@pytest.mark.parametrize("page", ["study", "replay", "sweep"])
+def test_the_page_runs_after_all_that_it_shows(page: str) -> None:
+    """What the figures share comes first, each figure once, and what starts the page last."""
+    figures = registry.figures(page)
+    names = [path.name for path in own_scripts(figures)]
+    assert names[0] == "core.js"
+    assert names[-1] == "main.js"
+    shown = [figure.script for figure in figures]
+    assert names[-1 - len(shown) : -1] == shown
+    assert len(set(names)) == len(names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from tests.data.scenario_files import Folder
 from wattlas.data.scenario_file import read
 from wattlas.data.summary import facts_text, scenario_facts
 from wattlas.errors import InputError
+from wattlas.model.objective import Minimise
 from wattlas.studies.study import Study, study
 
 
@@ -77,6 +79,9 @@ def test_what_needs_prices_asks_for_them(folder: Folder) -> None:
     scenario = folder.load()
     with pytest.raises(InputError, match="which has no price"):
         wattlas.plan(scenario, objective="cost")
+    for cap in ({"cost_cap_usd": 5.0}, {"cost_cap_share": 0.9}):
+        with pytest.raises(InputError, match="which has no price"):
+            replace(scenario, objective=wattlas.Objective(minimise=Minimise.CARBON, **cap))
     with pytest.raises(InputError, match="a question of money"):
         wattlas.breakeven(scenario, "score", "coal", "hydro")
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import wattlas
+from wattlas.model.table import rows_of, table_of
 from wattlas.studies.brief import ACTIONS, brief
 from wattlas.studies.study import Study, study
 
@@ -143,6 +144,22 @@ def test_actions_are_the_largest_savings(tiny: Study) -> None:
     assert all("USD" in action and "of CO₂e" in action for action in answer.actions)
     saved = sorted(tiny.tables["changes"]["saving_usd"], reverse=True)
     assert saved[0] > 0
+
+
+def test_next_to_nothing_is_no_action(tiny: Study) -> None:
+    """A change must save a millionth of what the baseline costs, or emits where that is ranked."""
+    changes = rows_of(tiny.tables["changes"])[:3]
+    assert len(changes) == 3
+    meta = meta_with(tiny.meta, baseline_cost_usd=1e6, baseline_carbon_kg=1e9)
+    saved = [{**row, "saving_usd": usd, "saving_kg": kg} for row, usd, kg in zip(
+        changes, (0.9, 1.1, -5.0), (1100.0, 900.0, 950.0), strict=True)]  # fmt: skip
+    tables = {**tiny.tables, "changes": table_of(saved)}
+    key = ("class", "from_region", "to_region")
+    (by_cost,) = brief(meta, tables).moves
+    assert by_cost == {name: changes[1][name] for name in key}
+    carbon = {**meta, "objective": {**meta["objective"], "minimise": "carbon"}}
+    (by_carbon,) = brief(carbon, tables).moves
+    assert by_carbon == {name: changes[0][name] for name in key}
 
 
 def test_the_study_carries_its_answer(tiny: Study) -> None:

@@ -36,7 +36,7 @@ from wattlas.studies.export.gateways import Setting
 from wattlas.studies.export.httproute import ai_gateway_routes, http_routes
 from wattlas.studies.export.listings import sentences, weights_table
 from wattlas.studies.export.llmd import peers
-from wattlas.studies.export.rounding import TOTAL, routes, whole_weights
+from wattlas.studies.export.rounding import TOTAL, Route, routes, whole_weights, worst_rounding
 from wattlas.studies.export.weights import Weights, weights
 from wattlas.studies.export.yaml_text import yaml_text
 
@@ -148,6 +148,33 @@ def test_requests_say_the_same_in_every_hour(hourly: Weights) -> None:
         for documents in (http_routes(hourly, Setting(), hour) for hour in range(24))
     ]
     assert all(each == matches[0] for each in matches)
+
+
+def test_the_worst_rounding_is_that_of_all_tables(static: Weights) -> None:
+    """Of whichever rule and hour it is: thirds lose by it, halves do not."""
+    (rule, *_) = static.rules
+    places = (("near", "small"), ("far", "small"), ("north", "small"))
+    thirds = replace(rule, places=places, share=np.array([[0.5, 0.5, 0.0], [1 / 3, 1 / 3, 1 / 3]]))
+    halves = replace(rule, places=places[:2], share=np.array([[0.5, 0.5]]))
+    lost = TOTAL / 3 % 1 / TOTAL
+    expected = max(lost, 1 / TOTAL - lost)
+    assert worst_rounding([thirds, halves]) == pytest.approx(expected)
+    assert worst_rounding([halves, thirds]) == pytest.approx(expected)
+    assert worst_rounding([halves]) == 0
+
+
+def test_a_group_of_litellm_is_named_for_its_class_and_metros(static: Weights) -> None:
+    """By the class alone where all its requests go one way; what names metros keeps them."""
+    places = (("north", "small"), ("far", "small"))
+    own = [
+        Route("A", ("paris", "rome"), places, (70, 30)),
+        Route("A", ("lyon",), places[:1], (100,)),
+        Route("D", (), places, (1, 99)),
+        Route("E", ("rome",), places[1:], (100,)),
+    ]
+    assert litellm._group_names(own) == [
+        ["A@paris", "A@rome"], ["A@lyon"], ["D"], ["E@rome"],
+    ]  # fmt: skip
 
 
 def test_a_metro_without_demand_gets_no_route(static: Weights) -> None:
@@ -388,6 +415,8 @@ def test_files_by_hour_and_their_swap(hourly: Weights, tmp_path: Path) -> None:
         ("https://llm.example/", ("llm.example", 443, True)),
         ("http://[::1]:80", ("[::1]", 80, False)),
         ("oslo:8000", None), ("http://a/v1", None), ("http://a:70000", None), ("", None),
+        ("http://a:65535", ("a", 65535, False)), ("http://a:65536", None), ("http://a:0", None),
+        ("http://a:1", ("a", 1, False)),
         ("http://a b", None), ("ftp://a", None),
     ],
 )  # fmt: skip
@@ -472,6 +501,7 @@ def test_wrong_endpoints_exit_3(
         (["--out", "w"], "has no ending"),
         (["--to", "litellm", "--out", "w.json"], ".yaml or .yml"),
         (["--to", "envoy", "--by-hour"], "name a folder"),
+        (["--to", "envoy", "--by-hour", "--out", "w.yaml"], "name a folder"),
         (["--by", "water"], "choose cost or carbon"),
         (["--listen", "8080", "--to", "envoy"], "HOST:PORT"),
         (["--node", "nowhere"], "no service node"),

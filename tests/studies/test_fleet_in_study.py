@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from concurrent.futures import CancelledError
+from dataclasses import replace
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,13 +15,16 @@ import pytest
 
 import wattlas
 from tests.fleets import PRICED, StudiedFleet
+from tests.long import long_tiny
 from wattlas.model.scenario import Scenario
 from wattlas.model.table import rows_of
+from wattlas.placement.problem.instance import build_instance
 from wattlas.studies import findings, words
 from wattlas.studies.brief import verdicts
 from wattlas.studies.findings import Findings
 from wattlas.studies.fleet_answer import EXACT, HELD_BACK, FleetAnswer, fleet_answer
 from wattlas.studies.fleet_brief import fleet_brief, unshared
+from wattlas.studies.fleet_day import _of_day
 from wattlas.studies.fleet_tables import fleet_regions_table, fleets_table
 from wattlas.studies.study import Study, study
 
@@ -269,3 +274,17 @@ def test_an_error_ends_the_fleet_that_is_looked_for(monkeypatch: pytest.MonkeyPa
         raise KeyboardInterrupt
     with pytest.raises(CancelledError):
         _ = found.fleet
+
+
+def test_the_day_of_a_fleet_is_the_fullest_in_accelerators() -> None:
+    """Not that of most requests: on the first day there are more of them, and lighter ones."""
+    s = long_tiny(3)
+    demand = s.demand_per_h.copy()
+    # A request of class A takes 0.5 GPU-s at the leanest point that it may use, one of D 0.3.
+    for k, t, requests in ((1, 5, 1.4e6), (0, 30, 1.2e6)):
+        demand[:, k, t] *= requests / demand[:, k, t].sum()
+    assert demand.sum(axis=(0, 1)).argmax() == 5
+    s = replace(s, demand_per_h=demand)
+    stated: Any = SimpleNamespace(scenario=s, nominal=None)
+    day = _of_day(stated, build_instance(s))
+    assert [str(time)[:13] for time in day.hours.utc[[0, -1]]] == ["2023-01-02T00", "2023-01-02T23"]

@@ -58,6 +58,16 @@ def test_every_metric_is_looked_at_or_left_out_for_a_reason(made: dict[str, Any]
 def test_panels_do_not_overlap(made: dict[str, Any]) -> None:
     """Each has its place, its question and its unit."""
     places = [tuple(panel["gridPos"].values()) for panel in made["panels"]]
+    covered = [
+        (x + right, y + down)
+        for x, y, w, h in (
+            tuple(panel["gridPos"][name] for name in "xywh") for panel in made["panels"]
+        )
+        for right in range(w)
+        for down in range(h)
+    ]
+    assert len(set(covered)) == len(covered)
+    assert max(x for x, _ in covered) == 23
     assert len(set(places)) == len(places)
     assert all(x + w <= 24 for x, _, w, _ in places)
     for panel in made["panels"]:

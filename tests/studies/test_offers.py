@@ -22,9 +22,9 @@ from wattlas.report.columns import COLUMNS
 from wattlas.report.results import write_results
 from wattlas.studies import design_listings as listings
 from wattlas.studies.figures.tier_menu import menu
-from wattlas.studies.offer_card import trigger_words
+from wattlas.studies.offer_card import card, trigger_words
 from wattlas.studies.offers import TierDesign, design_tiers, price_of
-from wattlas.studies.tier_tables import split_table, tier_tables
+from wattlas.studies.tier_tables import CARD, split_table, tier_tables
 from wattlas.tiers.market import Contract
 from wattlas.tiers.offer import Offer, judge
 
@@ -170,10 +170,77 @@ def test_a_card_tells_money_three_ways_and_one_number_everywhere(found: TierDesi
         assert 0 <= row["losing_share"] <= 1
 
 
+def test_every_figure_of_a_card_is_its_offers(found: TierDesign) -> None:
+    """Column by column, of an offer whose cap is not used up, and whose groups fare differently."""
+    design = next(design for design in found.designs if design.chosen is not None)
+    assert design.chosen is not None
+    assert design.market is not None
+    rows = [
+        replace(row, name=name, requests_share=share, adoption=adoption, losing_share=losing)
+        for row, (name, share, adoption, losing) in zip(
+            design.segments * 3,
+            (("most", 0.5, 0.8, 0.1), ("worst", 0.2, 0.6, 0.9), ("few", 0.3, 0.1, 1.0)),
+            strict=False,
+        )
+    ]
+    offer = replace(design.chosen, degraded=0.25 * design.chosen.share, discount=0.0004)
+    served, at = design.service, offer.contract.point
+    told = card(replace(design, chosen=offer, segments=tuple(rows)))
+    assert set(told) == {part.partition(":")[0].rstrip("?") for part in CARD.split()}
+    for name in ("fallback", "discount", "share", "adoption", "profit_gain_usd", "carbon_saved_kg"):
+        assert told[name] == getattr(offer, name)
+    grams = float(served.full_carbon_g @ served.requests)
+    assert told["carbon_saved_share"] == pytest.approx(1e3 * offer.carbon_saved_kg / grams)
+    assert told["fallback_accuracy"] == served.accuracy[at]
+    assert told["fallback_latency_ms"] == served.latency_ms[at]
+    for name, fallback in (
+        ("accuracy", served.accuracy[at]),
+        ("latency_ms", served.latency_ms[at]),
+    ):
+        full = getattr(served, f"full_{name}")
+        assert fallback != full
+        expected = (1 - offer.degraded) * full + offer.degraded * fallback
+        assert told[f"mean_{name}"] == pytest.approx(expected)
+    assert told["losing_share"] == pytest.approx((0.04 + 0.108 + 0.03) / (0.4 + 0.12 + 0.03))
+    assert told["losing_most"] == "worst"
+    assert told["kind"] == "change of default service"
+    passed = {row.assumption.parameter: row.passed for row in design.sensitivities}
+    names = {"billing": "billing", "usd_per_t": "willingness", "scale": "no noise"}
+    words = [f"{'passes' if passed[key] else 'fails'} {name}" for key, name in names.items()]
+    assert sorted(told["tests"].split(", ")) == sorted(words)
+    assert told["tests_passed"] == sum(bool(passed[key]) for key in names)
+    nobody = [replace(row, adoption=0.0) for row in rows]
+    none = card(replace(design, segments=tuple(nobody)))
+    assert (none["losing_share"], none["losing_most"]) == (0.0, None)
+
+
+def test_targets_are_for_caps_over_what_a_request_emits_in_the_mean(found: TierDesign) -> None:
+    """By requests, not by steps; below each other intensity, with the point's own figures."""
+    rows = rows_of(tier_tables(found)["tier_targets"])
+    for design in (design for design in found.designs if design.market is not None):
+        served = design.service
+        grams = zip(served.requests.tolist(), served.full_carbon_g.tolist(), strict=True)
+        mean = sum(n * g for n, g in grams) / served.requests.sum()
+        assert mean != pytest.approx(served.full_carbon_g.mean(), rel=1e-3)
+        own = [row for row in rows if row["class"] == served.klass]
+        caps = list(dict.fromkeys(row["cap_g"] for row in own))
+        assert caps == pytest.approx([0.5 * mean, 0.75 * mean, mean])
+        for cap in caps:
+            steps = [row for row in own if row["cap_g"] == cap]
+            ends = [row["to_g_per_kwh"] for row in steps]
+            assert ends[:-1] == [row["from_g_per_kwh"] for row in steps[1:]]
+            assert steps[0]["from_g_per_kwh"] == 0
+        for row in own:
+            point = next(o for o in found.plan.scenario.points if o.id == row["point"])
+            assert row["accuracy"] == point.accuracy
+
+
 def test_the_split_is_against_the_same_baseline(found: TierDesign) -> None:
     """Tiers and geography each save, both at least as much as either."""
     parts = split_table(found)
     assert parts is not None
+    offered = [d.service.klass for d in found.designs if d.chosen is not None]
+    assert set(parts["class"]) == {", ".join(offered)}
     saved = dict(zip(parts["part"], parts["saving_usd"], strict=True))
     assert saved["tiers"] > 0
     assert saved["both"] >= max(saved["tiers"], saved["geography"]) - 1e-9

@@ -16,7 +16,7 @@ from wattlas.model.users import Users
 from wattlas.placement.fleet.fleet import fleet
 from wattlas.placement.fleet.tiered import tiered_fleet
 from wattlas.studies.offers import design_tiers
-from wattlas.studies.resized import CARBON, PEAK, Resized, fleet_without, resize
+from wattlas.studies.resized import CARBON, PEAK, Resized, _ResizeQuestion, fleet_without, resize
 from wattlas.studies.resized_listings import resized_listing, resized_mapping, resized_words
 
 
@@ -78,6 +78,27 @@ def test_adoption_and_saving_belong_together(resized: Resized) -> None:
         paid = offered.discount * design.price_usd * adopted
         saved = allocation.saved_usd * offered.adoption / allocation.adopted
         assert offered.profit_gain_usd == pytest.approx(saved - paid, rel=1e-6)
+
+
+def test_the_estimate_is_rent_and_energy_by_hand(resized: Resized, tiny: Scenario) -> None:
+    """What the peak frees at the rent of an accelerator, and what degraded requests spare."""
+    design, base = resized.designs[0].design, resized.base.optimal
+    question = _ResizeQuestion(resized.design, design, resized.base, True, 1e-4)
+    peaks, served = question._peaks(), design.service
+    gpu_h = {o.id: tiny.classes[0].gpu_h(o) for o in tiny.points}
+    full = min(gpu_h[name] for name in served.full_points)
+    for n, name in enumerate(served.points):
+        spared = sum(
+            requests * (whole - low)
+            for requests, whole, low in zip(
+                served.requests, served.full_cost_usd, served.cost_usd[n], strict=True
+            )
+        )
+        rent = base.rent_usd / sum(base.gpu)
+        for adopted, share in ((0.4, 0.3), (0.2, 0.9)):
+            fewer = peaks.lowered(full - gpu_h[name], adopted, share)
+            expected = rent * fewer + max(spared, 0.0) * adopted * share
+            assert question._estimate(peaks)(n, adopted, share) == pytest.approx(expected)
 
 
 def test_it_is_told_with_its_assumption(resized: Resized) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from wattlas.policy.planned import Planned, optimum
 from wattlas.serve.schedule import Schedule
 from wattlas.serve.schedule_parts import parse_part
 from wattlas.serve.table import Place, Quota
-from wattlas.studies.export.schedule import schedule_of, steps_of
+from wattlas.studies.export.schedule import _usual, schedule_of, steps_of
 
 NOW = datetime(2026, 11, 29, 7, 40, tzinfo=UTC)
 GREEN = Tier("green", share_max=0.3, adoption=0.5, points=("small",), classes=("A",),
@@ -139,10 +140,23 @@ def test_the_usual_place_is_full_service_at_the_baseline(
     world: Scenario, schedule: Schedule
 ) -> None:
     """On the most accurate point that is open there."""
-    best = max(world.points, key=lambda point: point.accuracy * (not point.contract))
-    assert schedule.usual["berlin", "A"].region == "oslo"
-    assert world.points[[p.id for p in world.points].index(
-        schedule.usual["berlin", "A"].point)].accuracy == best.accuracy  # fmt: skip
+    best = {p.id for p in world.points if p.accuracy == 0.86 and not p.contract}
+    assert best == {"large-fast", "large-batched"}
+    nearest = {"berlin": "oslo", "chicago": "austin", "delhi": "mumbai", "lagos": "oslo"}
+    served = {(metro, klass) for metro in nearest for klass in ("A", "A~green", "D")}
+    assert set(schedule.usual) == served
+    for (metro, klass), place in schedule.usual.items():
+        assert place.region == nearest[metro], (metro, klass)
+        assert place.point in best, (metro, klass)
+
+
+def test_a_fallback_is_no_usual_place() -> None:
+    """Nor where it is more accurate than all that full service may use."""
+    world = example("tiny")
+    few = replace(world.classes[1], points=("small",))
+    slow = Tier("slow", share_max=0.3, adoption=0.5, points=("large-batched",), classes=("D",))
+    usual = _usual(offer(replace(world, classes=(world.classes[0], few)), [slow]))
+    assert {usual[metro.id]["D~slow"].point for metro in world.metros} == {"small"}
 
 
 def test_steps_are_matched_by_date_and_else_by_hour() -> None:

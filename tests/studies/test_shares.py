@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from wattlas.report.columns import COLUMNS
 from wattlas.studies.board import Ways, board_of, board_of_table
 from wattlas.studies.grams import PLACES, Board, foreseen, grams
 from wattlas.studies.levels import levels
+from wattlas.studies.share_answer import _ahead_row
 from wattlas.studies.shares import (
     ahead_of,
     cap_of,
@@ -124,8 +126,25 @@ def test_one_zone_with_everything() -> None:
     same = share_of(s, "A", "NO", cap_g=one.cap_g)
     assert same.by_rule is not None
     assert same.by_rule.share == pytest.approx(one.by_rule.share)
+    away = share_of(s, "A", "NO", cap_share=0.5, place="remote")
+    assert (away.grams.place, one.grams.place) == ("remote", "local")
     even = share_of(s, "A", "NO", cap_share=0.9, rule="blind")
     assert even.verdict.endswith("of the requests of every step")
+
+
+def test_a_plan_made_ahead_is_told_column_by_column() -> None:
+    """Under each its own figure: by percentile what is held to the cap is no mean of requests."""
+    made = "share cap_g planned_g held_g mean_g kept short_days".split()
+    plan: Any = SimpleNamespace(**{name: float(n) for n, name in enumerate(made, 10)})
+    share: Any = SimpleNamespace(
+        grams=SimpleNamespace(zone="NO", place="remote"), rule="percentile",
+        by_rule=SimpleNamespace(share=0.3), blind=None,
+    )  # fmt: skip
+    assert _ahead_row(share, plan) == {
+        "zone": "NO", "place": "remote", "rule": "percentile", "hindsight_share": 0.3,
+        "blind_share": None, "share": 10.0, "cap_g": 11.0, "planned_g": 12.0, "delivered_g": 13.0,
+        "mean_g": 14.0, "kept": 15.0, "short_days": 16.0,
+    }  # fmt: skip
 
 
 def test_a_cap_out_of_reach_names_the_least() -> None:

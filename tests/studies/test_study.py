@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,9 +17,12 @@ from wattlas.errors import InfeasibleError
 from wattlas.model.contract import Tier
 from wattlas.model.offer import offer
 from wattlas.model.scenario import Scenario
-from wattlas.model.table import rows_of
+from wattlas.model.table import rows_of, table_of
 from wattlas.model.users import Users
 from wattlas.report.columns import COLUMNS
+from wattlas.studies.figures.breakeven import moves as moves_that_pay
+from wattlas.studies.figures.regions import _models
+from wattlas.studies.findings import Findings
 from wattlas.studies.labels import POLICY_LABELS
 from wattlas.studies.meta import limit_sentences
 from wattlas.studies.moves import largest_moves
@@ -132,6 +137,91 @@ def test_the_largest_moves_leave_the_baseline_region(tiny: Study) -> None:
     told = set(zip(table["class"], table["from_region"], table["to_region"], strict=True))
     assert told <= {(move.klass, move.origin, move.target) for move in moves}
     assert all(move.origin != move.target for move in moves)
+
+
+def test_a_move_is_at_the_point_that_most_energy_runs_at_where_it_goes() -> None:
+    """Each region runs other models; elsewhere the class runs at another point."""
+    sets = ("regions.austin.variants=[small]", "classes.A.accuracy_min=0.7")
+    others = [f"regions.{name}.variants=[large]" for name in ("oslo", "mumbai")]
+    s = wattlas.example("tiny", set=[*sets, *others])
+    flows = wattlas.plan(s).to_polars().to_dicts()
+    request_j = {
+        (k.id, o.id): o.prefill_j_per_token * k.tokens_in + o.decode_j_per_token * k.tokens_out
+        for k in s.classes
+        for o in s.points
+    }
+    told = {}
+    for move in largest_moves(s):
+        energy: dict[str, dict[str, float]] = {"here": {}, "everywhere": {}}
+        for row in flows:
+            if row["class"] != move.klass:
+                continue
+            for where in ("everywhere", *(["here"] if row["region"] == move.target else [])):
+                point = row["point"]
+                joule = row["requests_per_h"] * request_j[move.klass, point]
+                energy[where][point] = energy[where].get(point, 0.0) + joule
+        assert move.point == max(energy["here"], key=lambda point: energy["here"][point])
+        told[move.klass, move.point] = max(energy["everywhere"].items(), key=lambda i: i[1])[0]
+    assert any(own != most for (_, own), most in told.items())
+
+
+def test_the_moves_that_pay_are_listed_by_gap_and_payload() -> None:
+    """Each column from the row of its quantity; a move that lacks one of the two is left out."""
+    rows = [
+        {"class": k, "from_region": a, "to_region": b, "quantity": q, "value": v, "verdict": w}
+        for k, a, b, q, v, w in (
+            ("A", "x", "y", "payload_bytes", 5e6, "loses"),
+            ("A", "x", "y", "price_gap_usd_per_mwh", 12.5, "pays"),
+            ("A", "x", "y", "stay_h", 7.0, "never"),
+            ("B", "x", "z", "payload_bytes", 3.0, "pays"),
+            ("B", "y", "x", "price_gap_usd_per_mwh", 40.0, "always"),
+            ("B", "y", "x", "payload_bytes", 2e3, "never"),
+        )
+    ]
+    stated: Any = SimpleNamespace(
+        tables={"breakeven": table_of(rows)}, meta={"classes": {"A": "chat", "B": ""}}
+    )
+    told = moves_that_pay(stated)
+    assert told is not None
+    assert rows_of(told.table) == [
+        {"class": "chat (A)", "from_region": "x", "to_region": "y", "verdict": "pays",
+         "gap": 12.5, "payload": 5e6},
+        {"class": "B", "from_region": "y", "to_region": "x", "verdict": "always",
+         "gap": 40.0, "payload": 2e3},
+    ]  # fmt: skip
+    stated.tables["breakeven"] = table_of(rows[:1])
+    assert moves_that_pay(stated) is None
+
+
+def test_models_of_a_region_are_named_by_their_share_of_its_requests() -> None:
+    """The two that answer most, points of one model together; what answers next to nothing, and the
+    third, are counted. Regions of few requests are judged by their own.
+    """
+    points = [("a-1", "a"), ("a-2", "a"), ("b", "b"), ("c", "c"), ("d", "d")]
+    flows = {
+        "region": ["x", "x", "x", "x", "y", "y", "y", "unserved", "z", "z"],
+        "point": ["b", "a-1", "a-2", "c", "b", "c", "d", "b", "c", "d"],
+        "requests": [500.0, 300.0, 200.5, 4.0, 0.02, 0.05, 0.03, 7e6, 1.0, 200.0],
+    }
+    stated: Any = SimpleNamespace(
+        flow_sums=flows,
+        scenario=SimpleNamespace(points=[SimpleNamespace(id=i, variant=v) for i, v in points]),
+    )
+    assert _models(stated, ["x", "y", "none", "z"]) == [
+        "a 50%, b 50%, 1 more",
+        "c 50%, d 30%, 1 more",
+        "",
+        "d 100%, 1 more",
+    ]
+
+
+def test_no_tiers_are_designed_where_requests_may_wait() -> None:
+    """Offers know nothing of waiting; nor is there one where nobody says who subscribes."""
+    users = wattlas.Users(count=20, usd_per_mtok_in=2.0, usd_per_mtok_out=10.0)
+    tiny = replace(wattlas.example("tiny"), users=users)
+    patient = replace(tiny, classes=tuple(replace(klass, may_wait_h=2.0) for klass in tiny.classes))
+    assert Findings(patient).tiers is None
+    assert Findings(replace(tiny, users=None)).tiers is None
 
 
 def test_progress_is_told() -> None:

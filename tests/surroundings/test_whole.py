@@ -18,10 +18,11 @@ from tests.studied import Studied
 from wattlas.data.pack_checks import check_path
 from wattlas.data.pack_lock import NEXT, pack_to_change
 from wattlas.data.whole_file import MARK, is_temporary, locked, whole_file, write_text, write_texts
-from wattlas.errors import InputError, UsageError
+from wattlas.errors import InputError, MachineError, UsageError
+from wattlas.report.files import folder_of
 from wattlas.report.results import open_results, write_results
 from wattlas.report.stream_folder import write_plan
-from wattlas.report.whole_folder import STAGING, whole_folder
+from wattlas.report.whole_folder import STAGING, refuse_others, whole_folder
 
 pytestmark = pytest.mark.portable
 
@@ -115,6 +116,46 @@ def test_a_folder_changes_as_a_whole(tmp_path: Path) -> None:
     (folder / "mine").touch()
     with pytest.raises(UsageError, match="mine"), whole_folder(folder, ours):
         pass
+
+
+def test_a_folder_of_results_is_none_that_ends_like_a_file(tmp_path: Path) -> None:
+    """Whatever the capitals; one that is there is taken as it is, and a file never."""
+    assert folder_of(tmp_path / "new") == tmp_path / "new"
+    assert folder_of(tmp_path / "v1.2") == tmp_path / "v1.2"
+    for name in ("a.csv", "a.HTML", "a.xlsx"):
+        with pytest.raises(UsageError, match="ends like a file"):
+            folder_of(tmp_path / name)
+    (tmp_path / "a.csv").mkdir()
+    assert folder_of(tmp_path / "a.csv") == tmp_path / "a.csv"
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="is a file"):
+        folder_of(tmp_path / "file")
+
+
+def test_what_a_file_manager_leaves_is_not_in_the_way(tmp_path: Path) -> None:
+    """Nor is it taken away; anything else is refused, and named up to three times."""
+    folder = tmp_path / "r"
+    folder.mkdir()
+    (folder / ".DS_Store").touch()
+    with whole_folder(folder, {"a"}) as staging:
+        (staging / "a").write_text("1")
+    assert {path.name for path in folder.iterdir()} == {"a", ".DS_Store"}
+    for name in ("w", "x", "y", "z"):
+        (folder / name).touch()
+    with pytest.raises(UsageError, match=r"\(w, x, y, …\)"):
+        refuse_others(folder, {"a"})
+    (folder / "z").unlink()
+    with pytest.raises(UsageError, match=r"\(w, x, y\)"):
+        refuse_others(folder, {"a"})
+
+
+def test_the_seal_comes_last(tmp_path: Path) -> None:
+    """Where a file in the middle cannot be put in place, no seal says that the folder is whole."""
+    folder, ours = tmp_path / "r", {"a", "b", "first", "last"}
+    (folder / "b" / "held").mkdir(parents=True)
+    with pytest.raises(MachineError), whole_folder(folder, ours, ("first", "last")) as staging:
+        write_texts(staging, dict.fromkeys(ours, "2"))
+    assert {path.name for path in folder.iterdir()} == {"a", "b"}
 
 
 WRITER = """

@@ -282,7 +282,7 @@ def test_offers_that_are_taken_or_refused() -> None:
 def test_segments_are_fitted_apart() -> None:
     """Each segment says what it says alone; shares are of respondents; μ is their mean."""
     green = simulate(300, 4, 3, Truth(consciousness=0.5), 10)
-    grey = simulate(100, 4, 3, Truth(consciousness=0.05, scale_usd=0.003), 11)
+    grey = simulate(100, 8, 3, Truth(consciousness=0.05, scale_usd=0.003), 11)
     both = joined(green, grey, ("green", "grey"))
     found = fit(both, scale=SCALE)
     for one, alone in zip(found.segments, (green, grey), strict=True):
@@ -294,7 +294,7 @@ def test_segments_are_fitted_apart() -> None:
     mean = sum(one.share * one["scale_usd"].value for one in found.segments)
     assert users.scale_usd == pytest.approx(mean)
     assert any("a population has one scale_usd" in note for note in found.notes)
-    assert (found.tasks, found.respondents) == (1600, 400)
+    assert (found.tasks, found.respondents) == (2000, 400)
     assert 0 < found.rho2 < 1
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tests.examples import examples
 from tests.tiers.markets import PRICE, made, markets, totals
 from wattlas.model.service import Service
-from wattlas.tiers.goal import CARBON, PROFIT
-from wattlas.tiers.ladder import judged_together, ladder
+from wattlas.tiers.goal import CARBON, PROFIT, no_loss_usd
+from wattlas.tiers.ladder import Ladder, _allowed, judged_together, ladder
 from wattlas.tiers.market import (
     Contract,
     Market,
@@ -104,3 +104,14 @@ def test_a_ladder_has_a_rung() -> None:
     """Fewer than one contract is refused."""
     with pytest.raises(ValueError, match="at least one"):
         ladder(made(0), 0)
+
+
+def test_least_carbon_may_cost_no_more_than_rounding() -> None:
+    """Contracts for carbon keep the profit, to a hair; those for profit are judged by it alone."""
+    of = made(1)
+    hair = no_loss_usd(of)
+    assert 0 < hair < 1e-6 * of.volume * PRICE
+    for profit, kept in ((hair, True), (0.0, True), (-0.9 * hair, True), (-1.1 * hair, False)):
+        tried = Ladder((), profit, 1.0, (), 1.0, 0.0)
+        assert _allowed(of, tried, CARBON) is kept
+        assert _allowed(of, tried, PROFIT)

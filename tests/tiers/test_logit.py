@@ -58,6 +58,18 @@ def test_separation_is_what_a_linear_program_says() -> None:
     assert min(seen.values()) > 25, seen
 
 
+def test_one_choice_against_many_is_no_separation() -> None:
+    """A term that all but one in 20,000 choose has its maximum, ln(19,999), and its variance."""
+    values = np.zeros((20_000, 2, 1))
+    values[1:, 0] = 1.0
+    values[0, 1] = 1.0
+    found = logit(values, np.ones((20_000, 2), dtype=bool))
+    assert found.coefficients == pytest.approx([np.log(19_999)], rel=1e-5)
+    assert found.covariance.item() == pytest.approx(1 + 1 / 19_999, rel=1e-3)
+    with pytest.raises(Diverges):
+        logit(values[1:], np.ones((19_999, 2), dtype=bool))
+
+
 def test_alternatives_that_are_not_there_do_not_count() -> None:
     """Padding with anything that is marked as absent leaves the maximum where it was."""
     draw = np.random.default_rng(1)

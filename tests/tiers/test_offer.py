@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,9 +29,10 @@ from wattlas.model.users import Prior, Users
 from wattlas.tiers import market as markets_of
 from wattlas.tiers.goal import CARBON, PROFIT, SearchGoal, no_loss_usd, objective_value
 from wattlas.tiers.grid import Grid, scan_grid
-from wattlas.tiers.market import Contract, Market, market
+from wattlas.tiers.market import Contract, Market, beside, market
 from wattlas.tiers.offer import Offer, best, by_fallback, judge, pareto
 from wattlas.tiers.population import population
+from wattlas.tiers.search import _settled
 
 contracts = st.builds(Contract, st.just(0), st.floats(0, 0.6), st.floats(0, 1))
 
@@ -318,3 +322,28 @@ def test_the_edges_of_what_is_allowed_are_found_between_two_discounts() -> None:
     assert where == pytest.approx([0.3])
     value, _ = goal.along(grid(0.36 - discount, inside, discount - 0.9))
     assert np.isneginf(value).all()
+
+
+@pytest.mark.parametrize(
+    ("room", "share"),
+    [
+        (lambda contract: 0.2 - contract.share, 0.2),
+        (lambda contract: contract.share - 0.3, 0.3),
+        (lambda contract: contract.discount - 0.15, 0.25),
+        (lambda contract: -1.0, 0.25),
+    ],
+)
+def test_a_contract_settles_at_the_nearest_that_is_allowed(
+    room: Callable[[Contract], float], share: float
+) -> None:
+    """By its discount alone where that will do, else at a smaller or a larger share; where nothing
+    is allowed it stays as it is.
+    """
+    of = made(3)
+    goal: Any = SimpleNamespace(rooms_usd=lambda _market, _rest, contract: (room(contract), 1.0))
+    point = int(np.argmax(of.savings.usable))
+    assert of.savings.usable[point] > 0.3
+    settled = _settled(of, beside(of), Contract(point, 0.1, 0.25), (0.05, 0.02), goal)
+    assert settled.share == pytest.approx(share, abs=1e-5)
+    assert settled.point == point
+    assert room(settled) >= -1e-6 or room(settled) == -1.0

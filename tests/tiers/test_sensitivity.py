@@ -14,7 +14,14 @@ from wattlas.tiers.goal import CARBON, PROFIT
 from wattlas.tiers.market import Market, market, reference_g
 from wattlas.tiers.offer import Offer, best
 from wattlas.tiers.population import population
-from wattlas.tiers.sensitivity import Billing, Varied, passes, sensitivities, usd_per_t
+from wattlas.tiers.sensitivity import (
+    Billing,
+    Varied,
+    _swing,
+    passes,
+    sensitivities,
+    usd_per_t,
+)
 
 USERS = Users(count=60, status_quo=0.05, scale=0.05)
 SERVED = service(seed=1, full_cost=0.7)
@@ -102,6 +109,29 @@ def test_directions(varied: list[Varied]) -> None:
     assert gains["usd_per_t"] == sorted(gains["usd_per_t"])
     assert gains["cost"] == sorted(gains["cost"])
     assert gains["billing"] == sorted(gains["billing"])
+
+
+@pytest.mark.parametrize(("paid", "other"), [(2.0, 0.0), (0.5, 3.0)])
+def test_billing_otherwise_is_on_its_own_side(offer: Offer, paid: float, other: float) -> None:
+    """Lower or higher than what is assumed: rates rise, and the other one judges that end."""
+    billing = Billing(FREE, "billed otherwise", paid, other)
+    row = sensitivities(SERVED, USERS, PRICE, offer.contract, billing)[0]
+    assert row.assumption.values == tuple(sorted((paid, paid, other)))
+    of = sold(FREE, USERS, PRICE)
+    before, after = totals(of, ()), totals(of, (offer.contract,))
+    at = 2 if other > paid else 0
+    assert row.tested is row.offers[at]
+    assert row.tested.profit_gain_usd == pytest.approx(after[0] - before[0], abs=1e-8)
+    assert row.offers[2 - at].profit_gain_usd == row.offers[1].profit_gain_usd
+
+
+def test_assumptions_are_ranked_by_all_that_they_move(varied: list[Varied], offer: Offer) -> None:
+    """Also where both ends are alike and the middle is not; tests come first."""
+    gains = [[o.profit_gain_usd for o in row.offers] for row in varied if row.passed is None]
+    swings = [max(three) - min(three) for three in gains]
+    assert swings == sorted(swings, reverse=True)
+    peak = [replace(offer, profit_gain_usd=usd) for usd in (5.0, -3.0, 4.0)]
+    assert _swing(replace(varied[0], offers=(peak[0], peak[1], peak[2]))) == 8.0
 
 
 def test_a_test_is_passed_where_the_offer_is_still_worth_making(offer: Offer) -> None:

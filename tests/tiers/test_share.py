@@ -221,3 +221,10 @@ def test_what_is_served_in_full_is_told() -> None:
     none = green_share(np.array([100.0, 200.0]), np.zeros(2), 50.0, rule="percentile")
     assert none.share == 1.0
     assert np.isnan(none.served_g)
+
+
+def test_the_least_attainable_degrades_where_that_saves() -> None:
+    """By requests; where the fallback emits more, full service stays."""
+    full, green = np.array([100.0, 100.0, 40.0]), np.array([50.0, 150.0, 40.0])
+    assert least_mean_g(full, green) == pytest.approx((50 + 100 + 40) / 3)
+    assert least_mean_g(full, green, np.array([1.0, 3.0, 4.0])) == pytest.approx(510 / 8)

@@ -149,7 +149,10 @@ def given_value(text: str, where: str) -> Any:
 
     try:
         return parse_value(text, where)
-    except (YAMLError, InputError) as fault:
+    except InputError as fault:
+        first = fault.problems[0]
+        raise UsageError(f"{where}: {first.where} {first.what}. {first.fix}") from None
+    except YAMLError as fault:
         what = str(fault).splitlines()[0]
         raise UsageError(f"{where}: the value is not YAML ({what})") from None
 

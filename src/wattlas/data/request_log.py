@@ -245,8 +245,6 @@ def _local(inside: pl.DataFrame, days: Sequence[str], timezones: Mapping[str, st
     `ratio` is the hours of weekends over those of working days, as the place's clock has them in
     the days that are counted.
     """
-    begin, end = (np.datetime64(str(inside["day"].max() if last else inside["day"].min()))
-                  for last in (False, True))  # fmt: skip
     begin, end = np.datetime64(days[0], "h"), np.datetime64(days[-1], "D") + 1
     span = np.arange(begin, end.astype("datetime64[h]"))
     parts = []

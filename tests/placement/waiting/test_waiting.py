@@ -37,7 +37,7 @@ from wattlas.placement.problem.queue import Queue
 from wattlas.placement.problem.unit_values import cost
 from wattlas.placement.tables.metrics import changed
 from wattlas.placement.window.queue_search import search
-from wattlas.studies.waits import patience_table, waits_mapping
+from wattlas.studies.waits import patience_table, waiting_words, waits_mapping
 
 SIX = Hours.range("2023-06-01T00:00:00", 6)
 
@@ -398,6 +398,17 @@ def test_what_is_told_of_waiting() -> None:
     assert "emits" in " ".join(told["notes"])
     assert told["classes"][0]["cut_requests"] == pytest.approx(s.demand_per_h[:, 1, -3:].sum())
     assert waits_mapping(still) is None
+    # A share of what is paid is told, of a cost below 0 none.
+    assert placed.waited is not None
+    paid = placed.waited.without
+    assert paid is not None
+    saved = paid.variable_usd - placed.totals.variable_usd
+    share = f"{saved / paid.variable_usd:.2%} of the cost without reserved accelerators"
+    assert share in told["notes"][0]
+    for energy_usd, said in ((-1e6, False), (1e6, True)):
+        waited = replace(placed.waited, without=replace(paid, energy_usd=energy_usd))
+        notes = waiting_words(replace(placed, waited=waited))
+        assert ("% of the cost" in notes[0]) is said
 
 
 def test_no_saving_without_a_limit_at_negative_prices() -> None:
@@ -421,6 +432,36 @@ def test_patience_is_traced_and_swept() -> None:
     assert [placed.objective for placed in swept.plans] == cost_usd
     table = patience_table(waits_h, plans)
     assert table["saving_usd"][3] == pytest.approx(cost_usd[0] - cost_usd[3])
+
+
+def test_a_table_of_patience_is_its_plans_and_their_queues() -> None:
+    """Column by column; the mean wait is what is pending at each hour's end over all requests of
+    the classes that may wait, whoever of a class is first.
+    """
+    plans = [
+        wattlas.plan(wattlas.example("tiny", set=changes))
+        for changes in ((), ("classes.A.may_wait_h=1", "classes.D.may_wait_h=4"))
+    ]
+    still, placed = plans
+    table = patience_table((0.0, 4.0), plans)
+    s, flows = placed.scenario, placed.flows
+    assert flows is not None
+    ran = np.zeros_like(s.demand_per_h)
+    np.add.at(ran, (flows.metro, flows.klass, flows.hour), flows.requests_per_h)
+    pending = np.cumsum(s.demand_per_h - ran, axis=2).sum(axis=(0, 2))
+    requests = s.demand_per_h.sum(axis=(0, 2))
+    assert pending[0] / requests[0] != pytest.approx(pending[1] / requests[1], rel=0.1)
+    assert table["mean_wait_h"] == pytest.approx([0.0, pending.sum() / requests.sum()])
+    assert table["wait_h"] == [0.0, 4.0]
+    for name in ("cost_usd", "carbon_kg"):
+        assert table[name] == [getattr(each.totals, name) for each in plans]
+    assert table["saving_usd"] == pytest.approx(
+        [0.0, still.totals.variable_usd - placed.totals.variable_usd]
+    )
+    assert table["saving_kg"] == pytest.approx(
+        [0.0, still.totals.carbon_kg - placed.totals.carbon_kg]
+    )
+    assert table["gap"] == [each.info.gap for each in plans]
 
 
 def test_a_class_that_waits_does_so_under_contract_too() -> None:
