@@ -21,6 +21,7 @@ from tests.placement.waiting.waiting_oracle import may_run, shares
 from wattlas.errors import InfeasibleError
 from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
+from wattlas.model.signals import Hours
 from wattlas.placement.constraints.waiting import without_waiting
 from wattlas.placement.fleet import waiting
 from wattlas.placement.fleet.certificate import certify_fleet
@@ -271,7 +272,7 @@ def test_bounds_that_serve_by_waiting_alone() -> None:
     """Bounds too low to serve everything at once and high enough in time: the fleet is that of the
     bounds that waiting needs, and nothing is said of one that does not wait. Lower ones are an
     error that says so."""
-    s = patient(asked(0), 2)
+    s = patient(asked(0, Hours.range("2023-06-01T00:00:00", 6)), 2)
     peak = np.zeros_like(s.demand_per_h)
     peak[:, 1, 0] = s.demand_per_h[:, 1].sum(axis=1)
     s = replace(s, demand_per_h=peak)
