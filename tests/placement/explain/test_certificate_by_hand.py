@@ -31,7 +31,9 @@ def tampered(seed: int, *, cap: bool, surplus: float, wrong: float) -> Plan:
     s = world(seed, share_caps=(SMALL_LAST,) if cap else ())
     if surplus:
         regions = (replace(s.regions[0], on_demand_gpu=surplus), *s.regions[1:])
-        s = replace(s, regions=regions)
+        held = s.reserved_gpu.copy()
+        held[0, 4] = np.inf  # No more is bought where there is no end of them.
+        s = replace(s, regions=regions, reserved_gpu=held)
     found, draw = wattlas.plan(s), np.random.default_rng(seed)
     assert found.flows is not None
     count = len(found.flows.requests_per_h)
@@ -41,6 +43,7 @@ def tampered(seed: int, *, cap: bool, surplus: float, wrong: float) -> Plan:
     rate = found.flows.requests_per_h * draw.uniform(0.8, 1.2, count)
     capacity = found.duals["capacity"] * draw.uniform(0.5, 1.5, found.duals["capacity"].shape)
     capacity[:2] -= draw.uniform(0.0, 4.0, capacity[:2].shape)
+    capacity[np.isinf(s.reserved_gpu)] = 0.0
     if wrong:
         capacity[1, 2] = wrong
     return replace(
@@ -99,6 +102,8 @@ class World(NamedTuple):
         """(|price| · slack, bound · price) of a row that uses `net` and could use `most`."""
         dual, held = float(self.plan.duals["capacity"][r, t]), float(self.s.reserved_gpu[r, t])
         slack, paid, region = 0.0, 0.0, self.s.regions[r]
+        if math.isinf(held):
+            return slack, paid
         if region.on_demand_gpu > 0:
             bought = min(max(net - held, 0.0), region.on_demand_gpu)
             own = region.on_demand_usd_per_gpu_h + dual
@@ -159,7 +164,8 @@ def by_hand(w: World) -> dict[str, float]:
             limit = oracle.most_gpu(s, r, t)
             # A row is as large as its bound, and as what runs there would take at the most.
             size = max(limit, ran[r, t] * heaviest[r])
-            out["capacity"] = max(out["capacity"], (used[r, t] - limit) / size)
+            if math.isfinite(limit):
+                out["capacity"] = max(out["capacity"], (used[r, t] - limit) / size)
             if dual[r, t] > 0:
                 total = sum(d for (_, at), d in demand.items() if at == t)
                 out["signs"] = max(out["signs"], float(dual[r, t]) / (spent[t] / total))
