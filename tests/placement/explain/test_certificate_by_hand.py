@@ -35,6 +35,7 @@ def tampered(seed: int, *, cap: bool, surplus: float, wrong: float) -> Plan:
         held[0, 4] = np.inf  # No more is bought where there is no end of them.
         s = replace(s, regions=regions, reserved_gpu=held)
     found, draw = wattlas.plan(s), np.random.default_rng(seed)
+    assert certify(found).worst <= 1e-9
     assert found.flows is not None
     count = len(found.flows.requests_per_h)
     region = found.flows.region.copy()

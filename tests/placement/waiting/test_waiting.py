@@ -248,8 +248,8 @@ def test_more_demand_than_an_hour_holds_waits_for_the_next() -> None:
     altogether the error names the hour and how much is short."""
     s = wattlas.example("tiny").at_hours(np.arange(6))
     demand = np.zeros_like(s.demand_per_h)
-    demand[:, 1, 0] = s.demand_per_h[:, 1].sum(axis=1)
-    held = float((demand.sum(axis=0) * s.gpu_h.min(axis=1)[:, None]).sum())
+    demand[:, 1, [0, 2, 4]] = s.demand_per_h[:, 1].sum(axis=1)[:, None]
+    held = float((demand.sum(axis=0) * s.gpu_h.min(axis=1)[:, None]).sum()) / 3
     peak = replace(
         s,
         demand_per_h=demand,
@@ -271,17 +271,18 @@ def test_more_demand_than_an_hour_holds_waits_for_the_next() -> None:
 
 
 def test_a_relative_cap_needs_a_baseline_that_serves() -> None:
-    """A peak that is served by waiting alone has no baseline at once: a share of it is refused with
-    the hour and the figure to give, and that figure is kept."""
+    """Peaks that are served by waiting alone have no baseline at once: a share of it is refused with
+    the first hour, how many more, and the figure to give, and that figure is kept."""
     s = wattlas.example("tiny", set=["classes.D.may_wait_h=1"]).at_hours(np.arange(6))
     demand = np.zeros_like(s.demand_per_h)
-    demand[:, 1, 0] = s.demand_per_h[:, 1].sum(axis=1)
-    held = float((demand.sum(axis=0) * s.gpu_h.min(axis=1)[:, None]).sum())
+    demand[:, 1, [0, 2, 4]] = s.demand_per_h[:, 1].sum(axis=1)[:, None]
+    held = float((demand.sum(axis=0) * s.gpu_h.min(axis=1)[:, None]).sum()) / 3
     regions = tuple(replace(r, on_demand_gpu=0.0) for r in s.regions)
     few = np.full_like(s.reserved_gpu, 0.8 * held / len(regions))
     s = replace(s, demand_per_h=demand, reserved_gpu=few, regions=regions)
     with pytest.raises(
-        InputError, match=r"no placement: not everyone .* at once at 2023-06-01T00:00"
+        InputError,
+        match=r"no placement: not everyone .* at once at 2023-06-01T00:00:00Z and 2 more.*cap_t",
     ):
         wattlas.plan(s, objective=Objective(carbon_cap_share=0.9))
     free = wattlas.plan(s).totals.carbon_kg / 1000.0
