@@ -219,6 +219,34 @@ def test_without_limits_it_is_the_cheapest_hour(seed: int, minimise: Minimise) -
     assert placed.objective + extra == pytest.approx(total, rel=1e-9)
 
 
+@pytest.mark.parametrize("minimise", Minimise)
+@pytest.mark.parametrize("seed", range(3))
+def test_nothing_waits_for_an_hour_that_is_as_good(seed: int, minimise: Minimise) -> None:
+    """Where all hours are alike in demand, accelerators, prices and carbon, ties run earliest."""
+    s = world(seed, SIX)
+
+    def alike(values: np.ndarray) -> np.ndarray:
+        return np.repeat(values[..., :1], SIX.count, axis=-1)
+
+    signals = {
+        name: alike(getattr(s.signals, name))
+        for name in ("price_usd_per_mwh", "average_g_per_kwh", "marginal_g_per_kwh")
+    }
+    s = replace(
+        s,
+        demand_per_h=alike(s.demand_per_h),
+        reserved_gpu=alike(s.reserved_gpu),
+        signals=replace(s.signals, **signals),
+        objective=Objective(minimise=minimise),
+    )
+    placed = wattlas.plan(patient(s, 2, 1))
+    assert placed.ok
+    assert placed.waited is not None
+    for waits in placed.waited.by_class(placed.scenario):
+        assert waits.later_requests <= 1e-9 * waits.requests
+        assert waits.most_h == 0.0
+
+
 def test_no_patience_is_no_waiting() -> None:
     """With 0 everywhere nothing is different, and nothing is told."""
     s = world(1, hours=SIX)
