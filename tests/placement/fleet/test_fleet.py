@@ -168,6 +168,9 @@ def test_reach_never_costs_more() -> None:
     assert total == pytest.approx(costs[0] - costs[-1], rel=1e-3)
     for (_, _, _, usd), (_, _, _, later) in itertools.pairwise(found.slopes()):
         assert usd >= later * (1 - 1e-9)
+    for fleet_at in reach(s, samples=3).fleets:
+        usd = fleet_at.cost.cost_usd
+        assert 0 <= usd - fleet_at.bound_usd <= 1.01e-4 * usd
 
 
 def test_reach_begins_at_nothing_where_a_region_is_nearer_than_the_baseline() -> None:

@@ -299,8 +299,8 @@ def test_more_demand_than_an_hour_holds_waits_for_the_next() -> None:
 
 
 def test_a_relative_cap_needs_a_baseline_that_serves() -> None:
-    """Peaks that are served by waiting alone have no baseline at once: a share of it is refused with
-    the first hour, how many more, and the figure to give, and that figure is kept."""
+    """Peaks that are served by waiting alone have no baseline at once: a share of it is refused,
+    with the first hour, how many more, and the figure to give; that figure is kept."""
     s = wattlas.example("tiny", set=["classes.D.may_wait_h=1"]).at_hours(np.arange(6))
     demand = np.zeros_like(s.demand_per_h)
     demand[:, 1, [0, 2, 4]] = s.demand_per_h[:, 1].sum(axis=1)[:, None]
