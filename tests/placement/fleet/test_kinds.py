@@ -198,6 +198,16 @@ def test_kinds_of_a_site_share_its_state_and_its_baseline() -> None:
     at = baseline_of(stated, feasibility(stated))
     assert split.regions[at.region[0, 0]].site == "region-1"
     assert at.stated[0, 0]
+    # Of the kinds of a site the one that is stated is it, where it is open.
+    several = [r for r in split.regions if r.site == "region-1"]
+    assert len(several) > 1
+    for region in several:
+        r = split.regions.index(region)
+        said = replace(split, baseline=replace(split.baseline, metros={"metro-0": region.id}))
+        own = after.allowed[0, :, r].any(axis=1)
+        at = baseline_of(said, feasibility(said))
+        assert own.any()
+        assert (at.region[0, own] == r).all()
 
 
 @pytest.mark.parametrize("expensive", ["H100", "B200"])
