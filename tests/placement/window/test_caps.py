@@ -138,6 +138,7 @@ def test_each_window_that_is_out_of_reach_names_its_own_least(short: tuple[int, 
     found = capped(s, most, Window.DAY)
     told = re.findall(r"the least attainable is ([-+.\de]+) t", found.conflict)
     assert [float(t) for t in told] == pytest.approx([least[n] for n in short], rel=1e-5)
+    assert "can be met by itself" not in found.conflict
 
 
 def _daily_t(found: Plan) -> list[float]:
