@@ -27,6 +27,9 @@ HOURS = Hours(
 )
 RENTS = (8000.0, 9000.0, 4000.0, 6000.0)
 
+ALIKE = Hours(HOURS.start, HOURS.offset, np.full(6, 3.0), HOURS.step_h)
+"""The same where requests may wait: not from an hour to one that stands for more or fewer."""
+
 
 def asked(seed: int, hours: Hours = HOURS, **fields: tuple[float, ...]) -> Scenario:
     """A world in which each region has a rent, and nothing on demand unless given."""
@@ -37,6 +40,11 @@ def asked(seed: int, hours: Hours = HOURS, **fields: tuple[float, ...]) -> Scena
         for r, region in enumerate(s.regions)
     )
     return replace(s, regions=regions)
+
+
+def asked_alike(seed: int, hours: Hours = ALIKE, **fields: tuple[float, ...]) -> Scenario:
+    """The same over hours of one weight."""
+    return asked(seed, hours, **fields)
 
 
 ON_DEMAND = {

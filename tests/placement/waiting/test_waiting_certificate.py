@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.examples import examples
-from tests.placement.fleet.test_fleet_exact import asked
+from tests.placement.fleet.test_fleet_exact import asked_alike as asked
 from tests.placement.waiting.test_fleet_under_caps import under_caps
 from tests.placement.waiting.test_waiting_fleet import QUESTIONS, oracle_fleet, patient
 from wattlas.model.fleet import Fleet, NeedPrice, Placed

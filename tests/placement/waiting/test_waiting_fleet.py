@@ -16,18 +16,19 @@ import wattlas
 from tests import oracle
 from tests.examples import examples
 from tests.placement.fleet import fleet_oracle
-from tests.placement.fleet.test_fleet_exact import BOUNDS, ON_DEMAND, asked
+from tests.placement.fleet.test_fleet_exact import BOUNDS, ON_DEMAND
+from tests.placement.fleet.test_fleet_exact import asked_alike as asked
 from tests.placement.waiting.waiting_oracle import may_run, shares
 from wattlas.errors import InfeasibleError
 from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
-from wattlas.model.signals import Hours
 from wattlas.placement.constraints.waiting import without_waiting
 from wattlas.placement.fleet import waiting
 from wattlas.placement.fleet.certificate import certify_fleet
 from wattlas.placement.fleet.cost import ROUNDING, fleet_cost
 from wattlas.placement.fleet.fleet import fleet
 from wattlas.placement.fleet.levelled import Levelled, densest, earliest_deadline
+from wattlas.placement.fleet.patience import patience
 from wattlas.placement.fleet.size import Sizing
 from wattlas.placement.fleet.waiting import WaitingQuestion
 from wattlas.placement.fleet.waiting_cuts import JointHours
@@ -48,7 +49,9 @@ LOST = [[0], [1], [2, 3]]
 
 def patient(s: Scenario, steps: int) -> Scenario:
     """Every second class may wait so many steps."""
-    classes = tuple(replace(k, may_wait_h=float(steps) * (n % 2)) for n, k in enumerate(s.classes))
+    classes = tuple(
+        replace(k, may_wait_h=steps * s.hours.step_h * (n % 2)) for n, k in enumerate(s.classes)
+    )
     return replace(s, classes=classes)
 
 
@@ -272,7 +275,7 @@ def test_bounds_that_serve_by_waiting_alone() -> None:
     """Bounds too low to serve everything at once and high enough in time: the fleet is that of the
     bounds that waiting needs, and nothing is said of one that does not wait. Lower ones are an
     error that says so."""
-    s = patient(asked(0, Hours.range("2023-06-01T00:00:00", 6)), 2)
+    s = patient(asked(0), 2)
     peak = np.zeros_like(s.demand_per_h)
     peak[:, 1, 0] = s.demand_per_h[:, 1].sum(axis=1)
     s = replace(s, demand_per_h=peak)
@@ -290,3 +293,15 @@ def test_bounds_that_serve_by_waiting_alone() -> None:
     assert found.waits
     with pytest.raises(InfeasibleError, match="even where requests wait as long as they may"):
         fleet(bound(0.9))
+
+
+def test_patience_is_told_from_the_shortest_wait_on() -> None:
+    """Each wait once, the shortest first, whatever the order that is asked in; what is known of the
+    scenario as it is is not searched for again."""
+    s = patient(asked(0), 1)
+    known = fleet(s)
+    most = max(k.may_wait_h for k in s.classes)
+    told = patience(s, "", [most, 0.0, most], known=known)
+    assert [each.wait_h for each in told] == [0.0, most]
+    assert told[1].fleet is known
+    assert told[1].fleet.optimal.cost_usd < told[0].fleet.optimal.cost_usd
