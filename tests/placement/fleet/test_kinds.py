@@ -23,7 +23,7 @@ from wattlas.placement.fleet.reach import reach
 from wattlas.placement.fleet.size import first_guess
 from wattlas.placement.fleet.terms import terms_of
 from wattlas.placement.problem.baseline_region import baseline_of
-from wattlas.placement.problem.feasibility import feasibility
+from wattlas.placement.problem.feasibility import feasibility, first_region
 
 HARDWARE = (("8 x H100", "2 x B200", "H100"), ("H100", "4 x B200", ""))
 """Of the points `large`, `batched` and `small`; one that names nothing runs on any kind."""
@@ -198,6 +198,11 @@ def test_kinds_of_a_site_share_its_state_and_its_baseline() -> None:
     at = baseline_of(stated, feasibility(stated))
     assert split.regions[at.region[0, 0]].site == "region-1"
     assert at.stated[0, 0]
+    names, ids = first_region(split), [r.site for r in split.regions]
+    assert names == {
+        **{site: ids.index(site) for site in ids if site},
+        **{region.id: r for r, region in enumerate(split.regions)},
+    }
     # Of the kinds of a site the one that is stated is it, where it is open.
     several = [r for r in split.regions if r.site == "region-1"]
     assert len(several) > 1

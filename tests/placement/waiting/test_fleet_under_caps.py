@@ -114,3 +114,17 @@ def test_what_a_fleet_under_caps_does_not_take() -> None:
     regions = tuple(replace(region, reserved_gpu_max=0.01) for region in s.regions)
     with pytest.raises(InfeasibleError, match="within the caps of tiers"):
         fleet(replace(s, regions=regions))
+
+
+def test_the_given_fleet_is_what_is_held() -> None:
+    """Told as accelerators that are held, whatever part of their time may be counted on; its rent
+    is theirs."""
+    share = (0.8, 0.9, 0.7, 1.0)
+    s = under_caps(patient(asked(1, utilisation_max=share), 1), Window.ALL)
+    held = np.array([5.0, 4.0, 6.0, 3.0])
+    s = replace(s, reserved_gpu=np.repeat(held[:, None], s.hours.count, axis=1))
+    given = fleet(s).given
+    assert given is not None
+    assert given.gpu == pytest.approx(held)
+    year = [region.reserved_usd_per_gpu_year for region in s.regions]
+    assert given.rent_usd == pytest.approx(held @ year * s.hours.hours.sum() / 8760.0)
