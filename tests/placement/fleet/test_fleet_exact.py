@@ -81,6 +81,9 @@ def test_a_fleet_is_the_optimum_of_one_program(name: str, seed: int) -> None:
     assert found.optimal.cost_usd == pytest.approx(expected.cost_usd, rel=2e-6)
     assert found.bound_usd <= expected.cost_usd * (1 + 1e-9)
     assert found.bound_usd == pytest.approx(expected.cost_usd, rel=2e-6)
+    whole, more = found.whole.gpu, found.whole.gpu - found.optimal.gpu
+    np.testing.assert_allclose(whole, whole.round(), atol=1e-9)
+    assert ((more > -1e-5) & (more < 1.0)).all()
     for name, value in expected.told.items():
         told, rel = getattr(found.optimal, name), 2e-5
         if name == "used_gpu_h":  # Two regions run alike: it is open which of them does.

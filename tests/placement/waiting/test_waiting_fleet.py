@@ -40,7 +40,7 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "reserved": {},
     "on demand": ON_DEMAND,
     "bounds": BOUNDS,
-    "both": {**ON_DEMAND, **BOUNDS},
+    "both": {**ON_DEMAND, **BOUNDS, "reserved_gpu_max": (2.5, 4.0, 1.6, 3.0)},
 }
 
 
