@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -9,6 +11,7 @@ from hypothesis import assume, given
 import wattlas
 from tests import oracle
 from tests.examples import examples
+from tests.placement.worlds import flows_of, reserved, world
 from tests.strategies import scenarios
 from wattlas.model.plan import UNSERVED, Plan, Status
 from wattlas.model.scenario import Scenario
@@ -45,6 +48,28 @@ def keeps_all(instance: Instance, found: Plan) -> bool:
     room = 1e-6 * max(float(load.max()), 1e-12)
     whole = np.allclose(got, s.demand_per_h, rtol=1e-6, atol=1e-12)
     return accurate and whole and bool((load <= s.most_gpu + room).all())
+
+
+@pytest.mark.parametrize("short", [0.0, 1e-12, 1e-6])
+def test_a_limit_is_kept_or_it_is_not(short: float) -> None:
+    """A millionth too few accelerators is told with how many and where; rounding is not."""
+    s = world(3)
+    found = baseline(build_instance(s), "nearest")
+    held = np.full(s.reserved_gpu.shape, np.inf)
+    used: dict[tuple[int, int], float] = defaultdict(float)
+    for f in flows_of(found):
+        if f.r >= 0:
+            used[f.r, f.t] += f.rate * oracle.gpu_h(s, f.k, f.o)
+    (r, t), gpu = max(used.items(), key=lambda item: item[1])
+    held[r, t] = gpu * (1.0 - short)
+    told = baseline(build_instance(reserved(s, held)), "nearest")
+    if short < 1e-9:
+        assert (told.status, told.conflict) == (Status.HEURISTIC, "")
+        return
+    assert told.status is Status.INFEASIBLE
+    over = f"{gpu * short:,.4g}"
+    worst = f"over capacity in 1 of 4 regions, worst {s.regions[r].id} by {over} GPU-h/h"
+    assert told.conflict == worst
 
 
 @given(scenarios())

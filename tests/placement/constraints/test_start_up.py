@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import wattlas
@@ -12,6 +13,8 @@ from tests.acceptance.small_world import POINT, small_world
 from wattlas.model.frictions import Frictions, Initial
 from wattlas.model.objective import Objective
 from wattlas.model.scenario import Scenario
+from wattlas.placement.constraints.start_up import start_usd_per_gpu_h
+from wattlas.placement.problem.instance import build_instance
 
 GB = 1e9
 
@@ -141,3 +144,22 @@ def test_a_negative_price_does_not_pay_for_starting(tmp_path: Path) -> None:
     assert t.energy_usd == pytest.approx(-100 * (10 + 2) / 1e3)
     assert t.friction_usd == pytest.approx(100 * 2 / 1e3)
     assert t.cost_usd == pytest.approx(-100 * 10 / 1e3)
+
+
+@pytest.mark.parametrize(
+    ("site", "stated", "usd"),
+    [("both", {"both": 2.0, "b": 0.5}, [2.0, 0.5]), ("", {"b": 0.5}, [7.0, 0.5])],
+)
+def test_a_price_of_a_site_is_that_of_its_kinds(
+    tmp_path: Path, site: str, stated: dict[str, float], usd: list[float]
+) -> None:
+    """What starting costs is said of a region, else of its site, else of all."""
+    s = two_regions(tmp_path)
+    kinds = zip(s.regions, "xy", strict=True)
+    s = replace(
+        s,
+        regions=tuple(replace(region, site=site, hardware=kind) for region, kind in kinds),
+        frictions=Frictions(7.0, stated, initial=Initial.COLD),
+    )
+    price = start_usd_per_gpu_h(build_instance(s))
+    np.testing.assert_allclose(price[:, 0], np.outer(usd, np.ones(2)))

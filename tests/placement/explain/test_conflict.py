@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given
 
 import wattlas
+from tests import oracle
 from tests.examples import examples
 from tests.strategies import scenarios
 from wattlas.model.plan import Status
@@ -54,6 +55,17 @@ def test_a_capacity_conflict_is_irreducible(s: Scenario) -> None:
         assert s.regions[r].id in found.conflict
     for q in sources:
         assert s.classes[instance.klass[q]].id in found.conflict
+    needed = sum(
+        float(instance.demand[q, 0])
+        * min(oracle.gpu_h(s, int(instance.klass[q]), int(o)) for _, o in np.argwhere(places))
+        for q, places in zip(sources, instance.allowed[sources], strict=True)
+    )
+    offered = sum(oracle.most_gpu(s, r, 0) for r in regions)
+    told = re.search(r"at least (\S+) GPU-h/h, .* have (\S+): (\S+) short", found.conflict)
+    assert told is not None
+    figures = [float(figure.replace(",", "")) for figure in told.groups()]
+    assert figures[:2] == pytest.approx([needed, offered], rel=1e-3)
+    assert figures[2] == pytest.approx(needed - offered, rel=1e-3, abs=1e-3 * needed)
 
 
 def changed(klass: str, **fields: float) -> Scenario:

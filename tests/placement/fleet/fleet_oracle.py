@@ -7,7 +7,8 @@ imported. Columns of accelerators are counted in the largest need of a region.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from tests import oracle
@@ -23,6 +24,8 @@ class OracleFleet(NamedTuple):
     status: str
     cost_usd: float
     gpu: list[float]
+    told: Mapping[str, Any] = MappingProxyType({})
+    """What else a fleet's account says, by its names; GPU-h by region."""
 
 
 def oracle_fleet(
@@ -58,7 +61,38 @@ def oracle_fleet(
     if status != "optimal":
         return OracleFleet(status, math.nan, [])
     cost = sum(lp.cost[c] * v for c, v in values.items())
-    return OracleFleet(status, cost, [values["K", r] * unit[r] for r in range(len(s.regions))])
+    held = [values["K", r] * unit[r] for r in range(len(s.regions))]
+    return OracleFleet(status, cost, held, _told(s, values, unit))
+
+
+def _told(s: Scenario, values: dict[Any, float], unit: list[float]) -> dict[str, Any]:
+    """What a fleet emits, draws, holds and buys: what is idle draws power whoever it is of."""
+    hours, regions = s.hours.hours, range(len(s.regions))
+    columns = [c[1:] for c in values if c[0] == "x"]
+    emitted = _carbon_t(s, columns, unit)
+    used, bought = [0.0] * len(s.regions), [0.0] * len(s.regions)
+    kwh = lost = asked = 0.0
+    for i, k, r, o, t in columns:
+        requests = float(hours[t]) * float(s.demand_per_h[i, k, t])
+        served = requests * values["x", i, k, r, o, t]
+        asked, lost = asked + served, lost + served * (r < 0)
+        if r >= 0:
+            used[r] += served * oracle.gpu_h(s, k, o)
+            kwh += served * oracle.it_kwh(s, k, o)
+    for column, value in values.items():
+        if column[:2] == ("o", None):
+            bought[column[2]] += value * unit[column[2]] * float(hours[column[3]])
+    held_h = [values["K", r] * unit[r] * float(hours.sum()) for r in regions]
+    for r, region in enumerate(s.regions):
+        kwh += region.idle_w / 1000.0 * (held_h[r] + bought[r] - used[r])
+    return {
+        "rent_usd": sum(values["K", r] * unit[r] * held_usd(s, r) for r in regions),
+        "carbon_kg": 1000.0 * sum(emitted.get(c, 0.0) * v for c, v in values.items()),
+        "it_mwh": kwh / 1000.0,
+        "used_gpu_h": used,
+        "on_demand_gpu_h": bought,
+        "unserved_share": lost / asked,
+    }
 
 
 def unit_usd(s: Scenario, i: int, k: int, r: int, o: int, t: int) -> float:

@@ -79,7 +79,7 @@ def test_what_one_more_saves_is_its_rent() -> None:
     bound holds it is worth more, where it has none it is worth less."""
     s = asked(0, reserved_gpu_max=(math.inf, 1.0, math.inf, math.inf))
     found = fleet(s, exact=1e-9)
-    rent = np.array([r.reserved_usd_per_gpu_year for r in s.regions]) * 6 / 8760
+    rent = np.array([r.reserved_usd_per_gpu_year for r in s.regions]) * s.hours.hours.sum() / 8760
     gpu, saved = found.optimal.gpu, found.saved_by_one_usd
     inside = (gpu > 0.01) & (gpu < 0.99 * np.array([r.reserved_gpu_max for r in s.regions]))
     assert inside.any()
@@ -168,6 +168,9 @@ def test_reach_never_costs_more() -> None:
     assert total == pytest.approx(costs[0] - costs[-1], rel=1e-3)
     for (_, _, _, usd), (_, _, _, later) in itertools.pairwise(found.slopes()):
         assert usd >= later * (1 - 1e-9)
+    for fleet_at in reach(s, samples=3).fleets:
+        usd = fleet_at.cost.cost_usd
+        assert 0 <= usd - fleet_at.bound_usd <= 1.01e-4 * usd
 
 
 def test_reach_begins_at_nothing_where_a_region_is_nearer_than_the_baseline() -> None:

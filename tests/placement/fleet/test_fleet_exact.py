@@ -19,8 +19,16 @@ from wattlas.placement.fleet.fleet import fleet
 from wattlas.placement.fleet.outage import lost_of
 from wattlas.placement.fleet.terms import terms_of
 
-HOURS = Hours.range("2023-06-01T00:00:00", 6)
+HOURS = Hours(
+    np.datetime64("2023-06-01T00:00:00", "s"),
+    np.array([0, 1, 2, 3, 4, 5]),
+    np.array([1.0, 3.0, 30.5, 2.0, 12.0, 1.0]),
+    step_h=0.5,
+)
 RENTS = (8000.0, 9000.0, 4000.0, 6000.0)
+
+ALIKE = Hours(HOURS.start, HOURS.offset, np.full(6, 3.0), HOURS.step_h)
+"""The same where requests may wait: not from an hour to one that stands for more or fewer."""
 
 
 def asked(seed: int, hours: Hours = HOURS, **fields: tuple[float, ...]) -> Scenario:
@@ -32,6 +40,11 @@ def asked(seed: int, hours: Hours = HOURS, **fields: tuple[float, ...]) -> Scena
         for r, region in enumerate(s.regions)
     )
     return replace(s, regions=regions)
+
+
+def asked_alike(seed: int, hours: Hours = ALIKE, **fields: tuple[float, ...]) -> Scenario:
+    """The same over hours of one weight."""
+    return asked(seed, hours, **fields)
 
 
 ON_DEMAND = {
@@ -68,6 +81,15 @@ def test_a_fleet_is_the_optimum_of_one_program(name: str, seed: int) -> None:
     assert found.optimal.cost_usd == pytest.approx(expected.cost_usd, rel=2e-6)
     assert found.bound_usd <= expected.cost_usd * (1 + 1e-9)
     assert found.bound_usd == pytest.approx(expected.cost_usd, rel=2e-6)
+    whole, more = found.whole.gpu, found.whole.gpu - found.optimal.gpu
+    np.testing.assert_allclose(whole, whole.round(), atol=1e-9)
+    assert ((more > -1e-5) & (more < 1.0)).all()
+    for name, value in expected.told.items():
+        told, rel = getattr(found.optimal, name), 2e-5
+        if name == "used_gpu_h":  # Two regions run alike: it is open which of them does.
+            value, told = ([each[0], each[1] + each[3], each[2]] for each in (value, told))
+            rel = 1e-3
+        assert told == pytest.approx(value, rel=rel, abs=1e-6), name
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import wattlas
+from tests import oracle
 from tests.placement.fleet.kinds_oracle import Kinds, oracle_kinds
 from tests.placement.fleet.test_fleet_exact import ON_DEMAND, asked
 from tests.placement.worlds import flows_of
@@ -22,7 +23,7 @@ from wattlas.placement.fleet.reach import reach
 from wattlas.placement.fleet.size import first_guess
 from wattlas.placement.fleet.terms import terms_of
 from wattlas.placement.problem.baseline_region import baseline_of
-from wattlas.placement.problem.feasibility import feasibility
+from wattlas.placement.problem.feasibility import feasibility, first_region
 
 HARDWARE = (("8 x H100", "2 x B200", "H100"), ("H100", "4 x B200", ""))
 """Of the points `large`, `batched` and `small`; one that names nothing runs on any kind."""
@@ -197,6 +198,46 @@ def test_kinds_of_a_site_share_its_state_and_its_baseline() -> None:
     at = baseline_of(stated, feasibility(stated))
     assert split.regions[at.region[0, 0]].site == "region-1"
     assert at.stated[0, 0]
+    names, ids = first_region(split), [r.site for r in split.regions]
+    assert names == {
+        **{site: ids.index(site) for site in ids if site},
+        **{region.id: r for r, region in enumerate(split.regions)},
+    }
+    # Of the kinds of a site the one that is stated is it, where it is open.
+    several = [r for r in split.regions if r.site == "region-1"]
+    assert len(several) > 1
+    for region in several:
+        r = split.regions.index(region)
+        said = replace(split, baseline=replace(split.baseline, metros={"metro-0": region.id}))
+        own = after.allowed[0, :, r].any(axis=1)
+        at = baseline_of(said, feasibility(said))
+        assert own.any()
+        assert (at.region[0, own] == r).all()
+
+
+@pytest.mark.parametrize("expensive", ["H100", "B200"])
+def test_own_peaks_are_of_the_kind_of_least_rent(expensive: str) -> None:
+    """Every demand at its baseline region's site, on the kind whose time for it costs least."""
+    s, kinds = mixed(0)
+    for own in kinds.values():
+        if expensive in own:
+            own[expensive]["reserved_usd_per_gpu_year"] *= 20.0
+    split = by_kind(s, kinds)
+    terms, judged = terms_of(split), feasibility(split)
+    at, load = baseline_of(split, judged).region, np.zeros((len(split.regions), 6))
+    heavier = False  # Does one take more accelerator time where that costs less?
+    for i, k in np.argwhere(split.demand_per_h.any(axis=2)):
+        site = [r for r in range(len(split.regions)) if split.site[r] == split.site[at[i, k]]]
+        need = {
+            r: min(oracle.gpu_h(split, k, o) for o in np.flatnonzero(judged.allowed[i, k, r]))
+            for r in site
+            if judged.allowed[i, k, r].any()
+        }
+        best = min(need, key=lambda r: need[r] * terms.rent_usd[r])
+        heavier |= need[best] > 1.01 * min(need.values())
+        load[best] += need[best] * split.demand_per_h[i, k]
+    assert heavier
+    np.testing.assert_allclose(terms.own_peaks, load.max(axis=1), rtol=1e-12)
 
 
 def test_reach_takes_kinds() -> None:

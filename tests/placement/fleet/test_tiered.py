@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,8 +22,12 @@ from wattlas.model.tiered_fleet import TieredFleet
 from wattlas.placement.fleet.fleet import fleet
 from wattlas.placement.fleet.tiered import tiered_fleet
 
-ACROSS_MIDNIGHT = Hours.range("2023-06-30T21:00:00", 6)
-"""Three hours of one day and month, and three of the next."""
+ACROSS_MIDNIGHT = Hours(
+    np.datetime64("2023-06-30T21:00:00", "s"),
+    np.arange(6),
+    np.array([1.0, 3.0, 2.0, 5.0, 1.0, 2.0]),
+)
+"""Three hours of one day and month, and three of the next; they weigh unequally."""
 
 
 def tier(share: float, adoption: float = 0.6, window: Window = Window.ALL, **more: object) -> Tier:
@@ -59,7 +64,18 @@ def test_a_cap_holds_in_every_window(window: Window, share: float) -> None:
     assert len(found.cap) == (1 if window is Window.ALL else 2)
     assert (found.used <= found.cap + 2e-9 * found.counted.sum()).all()
     assert found.optimal.cost_usd == pytest.approx(expected.cost_usd, rel=3e-6)
-    assert found.degraded.sum() == pytest.approx(found.used.sum())
+    cap = s.share_caps[0]
+    counts = [k.id in cap.classes for k in s.classes]
+    asks = s.demand_per_h[:, counts].sum(axis=(0, 1)) * ACROSS_MIDNIGHT.weight
+    parts = [slice(0, 6)] if window is Window.ALL else [slice(0, 3), slice(3, 6)]
+    assert found.counted == pytest.approx(asks)
+    assert found.total == pytest.approx([asks[part].sum() for part in parts])
+    assert found.cap == pytest.approx([share * asks[part].sum() for part in parts])
+    assert found.used == pytest.approx([found.degraded[part].sum() for part in parts])
+    told = expected.told
+    assert found.optimal.carbon_kg == pytest.approx(told["carbon_kg"], rel=1e-3)
+    assert found.optimal.it_mwh == pytest.approx(told["it_mwh"], rel=1e-3)
+    assert found.optimal.rent_usd == pytest.approx(told["rent_usd"], rel=1e-3)
 
 
 @given(

@@ -24,7 +24,13 @@ from wattlas.placement.problem.instance import build_instance
 from wattlas.placement.problem.unit_values import cost
 from wattlas.placement.solution.account import add_totals
 from wattlas.placement.streaming.fingerprint import _parts, fingerprint
-from wattlas.placement.streaming.stream import Summary, chunk_scenarios, chunks, plan_stream
+from wattlas.placement.streaming.stream import (
+    Summary,
+    chunk_scenarios,
+    chunks,
+    coupling_words,
+    plan_stream,
+)
 from wattlas.placement.window.blocks import BLOCK_STEPS, blocks, hours_up_to
 
 COLUMNS = ("metro", "klass", "region", "point", "requests_per_h")
@@ -53,7 +59,8 @@ def utc_flows(found: list[Plan]) -> list[np.ndarray]:
 @pytest.mark.parametrize("steps", [1, 300, 10_000])
 def test_chunks_are_the_plan(world: Scenario, name: str, steps: int) -> None:
     """Chunks of any length hold the very flows of the plan in one piece, ties and all."""
-    scenario = replace(world.at_hours(np.arange(24 * 20)), objective=OBJECTIVES[name])
+    every = np.arange(24 * 20)
+    scenario = replace(world.at_hours(every, 1.0 + every % 3), objective=OBJECTIVES[name])
     one = plan(scenario)
     found = list(plan_stream(scenario, chunk_steps=steps))
     assert one.status is Status.OPTIMAL
@@ -63,8 +70,13 @@ def test_chunks_are_the_plan(world: Scenario, name: str, steps: int) -> None:
     for each in found:
         summed = summed.plus(Summary.of(each))
     assert summed.objective == pytest.approx(one.objective, rel=1e-12)
-    assert summed.totals.rtt_mean_ms == pytest.approx(one.totals.rtt_mean_ms, rel=1e-12)
-    assert summed.totals.carbon_kg == pytest.approx(one.totals.carbon_kg, rel=1e-12)
+    mine, known = vars(summed.totals), {n: v for n, v in vars(one.totals).items() if v is not None}
+    assert {n: v for n, v in mine.items() if v is not None} == pytest.approx(known, rel=1e-12)
+    assert (summed.steps, summed.hours) == (len(every), 2.0 * len(every))
+    assert one.flows is not None
+    kwh = scenario.it_kwh[one.flows.klass, one.flows.point] * one.flows.requests_per_h
+    mwh = np.bincount(one.flows.region, kwh * scenario.hours.weight[one.flows.hour]) / 1e3
+    np.testing.assert_allclose(summed.it_mwh_by_region, mwh, rtol=1e-12)
     assert (summed.engine_hours, summed.highs_hours) == (
         one.info.engine_hours,
         one.info.highs_hours,
@@ -145,6 +157,23 @@ def test_what_couples(world: Scenario) -> None:
     assert [str(end) for end in ends] == ["2023-01", "2023-02", "2023-03"]
     with pytest.raises(UsageError, match="at least one step"):
         chunks(world, 0)
+
+
+def test_what_couples_is_told(world: Scenario) -> None:
+    """In one clause each; what waits comes before the limits that it is under."""
+    patient = replace(world, classes=tuple(replace(k, may_wait_h=2.0) for k in world.classes))
+    over_all = Objective(carbon_cap_t=1.0)
+    whole = "all hours: they are solved as one and written at the end"
+    apart = "no chunk ends inside of one"
+    for words, scenario in (
+        ("", world),
+        (f"switching costs couple {whole}", replace(world, frictions=Frictions(move_state=True))),
+        (f"a limit over all time couples {whole}", replace(world, objective=over_all)),
+        (f"requests that may wait couple {whole}", replace(patient, objective=over_all)),
+        (f"a limit holds over each month: {apart}", replace(world, objective=OBJECTIVES["months"])),
+        (f"a limit holds over each day: {apart}", replace(world, objective=OBJECTIVES["days"])),
+    ):
+        assert coupling_words(scenario) == words
 
 
 def test_stretches_that_cut_a_window(world: Scenario) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 import wattlas
 from tests import oracle
-from tests.placement.fleet.test_fleet_exact import asked
+from tests.placement.fleet.test_fleet_exact import asked_alike as asked
 from tests.placement.waiting.test_waiting_fleet import LOST, QUESTIONS, oracle_fleet, patient
 from wattlas.errors import InfeasibleError, InputError
 from wattlas.model.contract import ShareCap
@@ -16,7 +17,6 @@ from wattlas.model.objective import Objective, Window
 from wattlas.model.offer import full_service
 from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
-from wattlas.model.signals import Hours
 from wattlas.placement.fleet import under_caps as module
 from wattlas.placement.fleet.certificate import certify_fleet
 from wattlas.placement.fleet.fleet import fleet
@@ -24,7 +24,7 @@ from wattlas.placement.fleet.fleet import fleet
 
 def under_caps(s: Scenario, window: Window) -> Scenario:
     """The scenario over the end of a month, with a cap on the points that need least."""
-    s = replace(s, hours=Hours.range("2023-05-31T21:00:00", s.hours.count))
+    s = replace(s, hours=replace(s.hours, start=np.datetime64("2023-05-31T22:30:00", "s")))
     lean = sorted(range(len(s.points)), key=lambda o: oracle.gpu_h(s, 1, o))[:-1]
     classes = tuple(k.id for k in s.classes)
     points = tuple(s.points[o].id for o in lean)
@@ -114,3 +114,17 @@ def test_what_a_fleet_under_caps_does_not_take() -> None:
     regions = tuple(replace(region, reserved_gpu_max=0.01) for region in s.regions)
     with pytest.raises(InfeasibleError, match="within the caps of tiers"):
         fleet(replace(s, regions=regions))
+
+
+def test_the_given_fleet_is_what_is_held() -> None:
+    """Told as accelerators that are held, whatever part of their time may be counted on; its rent
+    is theirs."""
+    share = (0.8, 0.9, 0.7, 1.0)
+    s = under_caps(patient(asked(1, utilisation_max=share), 1), Window.ALL)
+    held = np.array([5.0, 4.0, 6.0, 3.0])
+    s = replace(s, reserved_gpu=np.repeat(held[:, None], s.hours.count, axis=1))
+    given = fleet(s).given
+    assert given is not None
+    assert given.gpu == pytest.approx(held)
+    year = [region.reserved_usd_per_gpu_year for region in s.regions]
+    assert given.rent_usd == pytest.approx(held @ year * s.hours.hours.sum() / 8760.0)

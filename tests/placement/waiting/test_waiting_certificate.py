@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.examples import examples
-from tests.placement.fleet.test_fleet_exact import asked
+from tests.placement.fleet.test_fleet_exact import asked_alike as asked
 from tests.placement.waiting.test_fleet_under_caps import under_caps
 from tests.placement.waiting.test_waiting_fleet import QUESTIONS, oracle_fleet, patient
 from wattlas.model.fleet import Fleet, NeedPrice, Placed
@@ -163,8 +163,16 @@ def test_a_wrong_fleet_or_cost_does_not_pass() -> None:
     assert proof.gap < -1e-3
     assert certify_fleet(replace(right, placed=None)).worst == np.inf
     assert right.placed is not None
-    nowhere = right.placed._replace(region=right.placed.region + 9)
-    assert certify_fleet(replace(right, placed=nowhere)).worst == np.inf
+    for name, index in (("region", 9), ("region", -2), ("hour", -1), ("source", -1), ("point", -1)):
+        wrong = getattr(right.placed, name).copy()
+        wrong[0] = index
+        nowhere = right.placed._replace(**{name: wrong})
+        assert certify_fleet(replace(right, placed=nowhere)).worst == np.inf
+    for value in (np.nan, np.inf):
+        unclear = right.placed.value.copy()
+        unclear[0] = value
+        nothing = right.placed._replace(value=unclear)
+        assert certify_fleet(replace(right, placed=nothing)).worst == np.inf
 
 
 def test_more_degraded_than_a_cap_allows_does_not_pass() -> None:

@@ -16,7 +16,8 @@ import wattlas
 from tests import oracle
 from tests.examples import examples
 from tests.placement.fleet import fleet_oracle
-from tests.placement.fleet.test_fleet_exact import BOUNDS, ON_DEMAND, asked
+from tests.placement.fleet.test_fleet_exact import BOUNDS, ON_DEMAND
+from tests.placement.fleet.test_fleet_exact import asked_alike as asked
 from tests.placement.waiting.waiting_oracle import may_run, shares
 from wattlas.errors import InfeasibleError
 from wattlas.model.plan import Status
@@ -27,6 +28,7 @@ from wattlas.placement.fleet.certificate import certify_fleet
 from wattlas.placement.fleet.cost import ROUNDING, fleet_cost
 from wattlas.placement.fleet.fleet import fleet
 from wattlas.placement.fleet.levelled import Levelled, densest, earliest_deadline
+from wattlas.placement.fleet.patience import patience
 from wattlas.placement.fleet.size import Sizing
 from wattlas.placement.fleet.waiting import WaitingQuestion
 from wattlas.placement.fleet.waiting_cuts import JointHours
@@ -38,7 +40,7 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "reserved": {},
     "on demand": ON_DEMAND,
     "bounds": BOUNDS,
-    "both": {**ON_DEMAND, **BOUNDS},
+    "both": {**ON_DEMAND, **BOUNDS, "reserved_gpu_max": (2.5, 4.0, 1.6, 3.0)},
 }
 
 
@@ -47,7 +49,9 @@ LOST = [[0], [1], [2, 3]]
 
 def patient(s: Scenario, steps: int) -> Scenario:
     """Every second class may wait so many steps."""
-    classes = tuple(replace(k, may_wait_h=float(steps) * (n % 2)) for n, k in enumerate(s.classes))
+    classes = tuple(
+        replace(k, may_wait_h=steps * s.hours.step_h * (n % 2)) for n, k in enumerate(s.classes)
+    )
     return replace(s, classes=classes)
 
 
@@ -289,3 +293,15 @@ def test_bounds_that_serve_by_waiting_alone() -> None:
     assert found.waits
     with pytest.raises(InfeasibleError, match="even where requests wait as long as they may"):
         fleet(bound(0.9))
+
+
+def test_patience_is_told_from_the_shortest_wait_on() -> None:
+    """Each wait once, the shortest first, whatever the order that is asked in; what is known of the
+    scenario as it is is not searched for again."""
+    s = patient(asked(0), 1)
+    known = fleet(s)
+    most = max(k.may_wait_h for k in s.classes)
+    told = patience(s, "", [most, 0.0, most], known=known)
+    assert [each.wait_h for each in told] == [0.0, most]
+    assert told[1].fleet is known
+    assert told[1].fleet.optimal.cost_usd < told[0].fleet.optimal.cost_usd

@@ -11,11 +11,13 @@ from hypothesis import HealthCheck, assume, given
 
 import wattlas
 from tests.examples import examples
+from tests.placement.worlds import SMALL_LAST, world
 from tests.strategies import one_of, scenarios
 from wattlas.errors import InputError
 from wattlas.model.objective import Minimise, Objective, Window
 from wattlas.model.plan import Plan, Status
 from wattlas.model.scenario import Scenario
+from wattlas.model.signals import Hours
 from wattlas.placement.api import plan
 from wattlas.placement.compare.baselines import baseline
 from wattlas.placement.problem.instance import build_instance
@@ -117,6 +119,26 @@ def test_windows_hold_one_by_one() -> None:
     assert whole.abatement_usd_per_t is not None
     assert len(whole.abatement_usd_per_t) == 1
     assert whole.objective <= daily.objective * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("short", [(0,), (1,), (0, 1)])
+def test_each_window_that_is_out_of_reach_names_its_own_least(short: tuple[int, ...]) -> None:
+    """Of two days that a degradation cap ties together the one whose least is above the cap is told
+    with that least, or both are."""
+    cap = replace(SMALL_LAST, share_max=1.0, window=Window.ALL)
+    s = world(0, Hours.range("2023-06-01T12:00:00", 24), share_caps=(cap,))
+    classes = tuple(replace(k, unserved_usd_per_request=None) for k in s.classes)
+    demand = s.demand_per_h.copy()
+    if short != (0, 1):
+        demand[..., slice(12, 24) if short == (0,) else slice(0, 12)] *= 0.2
+    s = replace(s.with_endless_capacity(), classes=classes, demand_per_h=demand)
+    least = _daily_t(ends(s)[1])
+    most = 0.9 * min(least[n] for n in short)
+    assert [n for n in range(2) if least[n] > most] == list(short)
+    found = capped(s, most, Window.DAY)
+    told = re.findall(r"the least attainable is ([-+.\de]+) t", found.conflict)
+    assert [float(t) for t in told] == pytest.approx([least[n] for n in short], rel=1e-5)
+    assert "can be met by itself" not in found.conflict
 
 
 def _daily_t(found: Plan) -> list[float]:

@@ -8,7 +8,7 @@ duals. It looks at every constraint of the registry, also at those of which the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -247,19 +247,18 @@ class _Proof:
         reduced = np.where(column < 0, 0.0, reduced)  # `closed` tells those.
         hours = len(slack)
         slack += np.bincount(flows.hour, np.abs(reduced) * flows.value, hours)
-        by_step = [limit.measure for limit in self.limits if limit.counts is None]
-        for part in (self.objective, *by_step):
-            gross = np.maximum(gross, self._share_of(part, flows))
+        for part, part_price in self._parts(flows.hour):
+            own = part.units(self.instance, *flows[:4])
+            gross = np.maximum(gross, part_price * np.abs(own))
         spent += np.bincount(flows.hour, gross * flows.value, hours)
 
-    def _share_of(self, part: Measure, flows: SourceFlows) -> np.ndarray:
-        """What a part of the weighted objective comes to by itself, without its sign."""
-        price = 1.0
-        for limit, limit_price in zip(self.limits, self.prices, strict=True):
-            if limit.measure is part:
-                price = float(limit_price)
-        share: np.ndarray = price * np.abs(part.units(self.instance, *flows[:4]))
-        return share
+    def _parts(self, hour: np.ndarray) -> Iterator[tuple[Measure, float]]:
+        """What the weighted objective of some hours, in the same limits, is made of: each measure
+        with its price."""
+        yield self.objective, 1.0
+        for limit, price in zip(self.limits, self.prices.tolist(), strict=True):
+            if limit.counts is None and len(hour) and hour[0] in limit.steps:
+                yield limit.measure, price
 
     def _surplus_price(self, rows: HourlyRows) -> np.ndarray:
         """w of each row in each hour, limits at their prices, (J, T); 0 where nothing is sold."""
