@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import cached_property
 
@@ -185,7 +185,8 @@ class Findings:
 
     @contextmanager
     def fleet_meanwhile(self) -> Iterator[None]:
-        """Begin the fleet in a thread of its own, which fills the gaps of what else is computed.
+        """Begin the fleet in a thread of its own, which fills the gaps of what else is computed,
+        once the policies are placed: three at a time would take no less time, and hold more memory.
 
         It tells of its progress once somebody waits for it. An error or an interrupt ends it at
         the next share that it tells.
@@ -198,8 +199,13 @@ class Findings:
             if self._waits.is_set():
                 self.tell(what, share)
 
+        def size() -> FleetAnswer | str:
+            if self._placed is not None:
+                wait([self._placed])
+            return fleet_answer(self.scenario, tell)
+
         with ThreadPoolExecutor(1) as pool:
-            self._coming = pool.submit(fleet_answer, self.scenario, tell)
+            self._coming = pool.submit(size)
             try:
                 yield
             finally:

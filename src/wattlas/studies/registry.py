@@ -48,6 +48,8 @@ class TableEntry:
     busy: bool = False
     """Whether computing it keeps both cores busy. The others, of one thread each, are computed
     first, while the policies and the fleet have the other core."""
+    large: bool = False
+    """Whether computing it holds whole plans: the last of them, since the fleet holds as much."""
 
 
 @dataclass(frozen=True)
@@ -134,17 +136,23 @@ _LISTINGS: dict[str, ListingEntry] = {}
 
 
 def table(
-    name: str, spec: str, *, thin: Thin | None = None, page: str = "study", busy: bool = False
+    name: str,
+    spec: str,
+    *,
+    thin: Thin | None = None,
+    page: str = "study",
+    busy: bool = False,
+    large: bool = False,
 ) -> Callable[[Compute], Compute]:
     """Register the function that computes a table from what a study found.
 
     `spec` are the columns in words, as `model.table.columns` reads them. `busy` says that it takes
-    both cores.
+    both cores, `large` that it holds whole plans.
     """
 
     def register(compute: Compute) -> Compute:
         _once(_TABLES, name)
-        _TABLES[name] = TableEntry(name, columns(spec), compute, thin, page, busy)
+        _TABLES[name] = TableEntry(name, columns(spec), compute, thin, page, busy, large)
         return compute
 
     return register

@@ -73,10 +73,13 @@ def study(scenario: Scenario, *, samples: int = SAMPLES, progress: Progress | No
 
 def _tables(findings: Findings) -> dict[str, Table]:
     """Every table that the scenario has, in the registry's order. Those that keep both cores busy
-    are computed late, those of the fleet, which is looked for meanwhile, last."""
+    are computed late, the large ones of them last but for those of the fleet, which is looked for
+    meanwhile."""
     entries = registry.tables()
     late = {name for made in registry.figures() if made.part is FLEET for name in made.needs}
-    order = sorted(entries, key=lambda name: (name in late, entries[name].busy))
+    order = sorted(
+        entries, key=lambda name: (name in late, entries[name].busy, entries[name].large)
+    )
     computed = {name: entries[name].compute(findings) for name in order}
     return {name: table for name in entries if (table := computed[name]) is not None}
 

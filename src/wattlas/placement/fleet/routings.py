@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 
@@ -22,6 +21,7 @@ Routes = dict[int, list[np.ndarray]]
 FEW = 16
 """So few hours are tried at once."""
 _TINY = 1e-300
+_NONE = np.zeros((0, 0))
 
 
 @dataclass
@@ -36,11 +36,6 @@ class Routings:
     lean: np.ndarray
     least: np.ndarray
     routes: Routes = field(default_factory=dict)
-
-    @cached_property
-    def by_hour(self) -> np.ndarray:
-        """Demand, an hour's in one piece, (T, S)."""
-        return np.ascontiguousarray(self.instance.demand.T)
 
     def keep(
         self, steps: np.ndarray, alike: np.ndarray, served: np.ndarray, flows: SourceFlows
@@ -75,7 +70,8 @@ class Routings:
         most = (1.0 + ROUNDING) * room
         routes = self.routes.get(alike, [])
         served = [0] * len(routes)
-        demand = self.by_hour[steps] if routes else np.zeros((0, 0))
+        # An hour's in one piece. Kept for all hours and outages it took a tenth of a study's memory.
+        demand = np.ascontiguousarray(self.instance.demand[:, steps].T) if routes else _NONE
         for n, route in enumerate(routes):
             if not len(steps):
                 break

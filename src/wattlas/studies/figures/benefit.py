@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     "removed:text label:text saving_usd? saving_kg? realised_ratio_usd? realised_ratio_kg? "
     "note:text?",
     busy=True,
+    large=True,
 )
 def benefit(findings: Findings) -> Table:
     """What least cost and least carbon save with and without each limit."""
