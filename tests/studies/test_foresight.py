@@ -167,6 +167,10 @@ def test_wrong_words_are_told(capsys: pytest.CaptureFixture[str]) -> None:
     ):
         assert run(["replay", "tiny", "--policy", "rolling", "--hours", "2", *arguments]) == code
         assert words in capsys.readouterr().err
+    for unheard in ("--forecast boosted", "--look-ahead 2h", "--every 3", "--past tiny",
+                    "--published DE=tariff", "--weather none.csv"):  # fmt: skip
+        assert run(["replay", "tiny", "--hours", "2", *unheard.split()]) == 2
+        assert "for `rolling`, which is not among the policies" in capsys.readouterr().err
     with pytest.raises(UsageError, match="wanted at least 1"):
         wattlas.replay(
             world(),

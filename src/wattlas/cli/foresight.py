@@ -12,6 +12,9 @@ import typer
 from wattlas.cli.common import load_scenario
 from wattlas.errors import UsageError
 
+FORECAST, LOOK_AHEAD, EVERY = "persistence", "24h", 1
+"""What `rolling` is told where nothing is said."""
+
 if TYPE_CHECKING:
     from wattlas.studies.foresight import Foresight
 
@@ -66,8 +69,11 @@ def foresight_of(
     past: Path | None,
     published: Sequence[str] | None,
     weather: Path | None,
-) -> Foresight:
-    """What the options say together; reads the past."""
+) -> Foresight | None:
+    """What the options say together; reads the past. None where they say nothing of their own."""
+    stated = (forecast, look_ahead, every) != (FORECAST, LOOK_AHEAD, EVERY)
+    if not (stated or past or published or weather):
+        return None
     hours, kinds = hours_of(look_ahead), published_of(published)
     from wattlas.studies.foresight import Foresight
 

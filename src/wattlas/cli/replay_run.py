@@ -10,6 +10,9 @@ import typer
 from wattlas.cli.bar import bar
 from wattlas.cli.common import load_scenario, print_json, progress, ready_engine
 from wattlas.cli.foresight import (
+    EVERY,
+    FORECAST,
+    LOOK_AHEAD,
     BeginOption,
     EveryOption,
     ForecastOption,
@@ -121,9 +124,9 @@ def command(
     rtt_p95: JitterOption = 1.0,
     requests: RequestsOption = None,
     begin: BeginOption = None,
-    forecast: ForecastOption = "persistence",
-    look_ahead: LookAheadOption = "24h",
-    every: EveryOption = 1,
+    forecast: ForecastOption = FORECAST,
+    look_ahead: LookAheadOption = LOOK_AHEAD,
+    every: EveryOption = EVERY,
     past: PastOption = None,
     published: PublishedOption = None,
     weather: WeatherOption = None,

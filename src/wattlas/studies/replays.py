@@ -113,6 +113,8 @@ def replayed(
     scenario = without_waiting(scenario)
     part = shrunk(_hours(from_step(scenario, first), traffic.trace, trial.hours), world)
     roomy, serving = trial.planned_with(part), serving or Serving()
+    if foresight is not None and ROLLING not in _texts(policy):
+        raise UsageError(UNTOLD)
     told = (foresight or Foresight()).with_past(scenario, first, world)
     several = told.made(_texts(policy), roomy, lambda: _truth(part, traffic))
     outlook = outlook_of(several)
@@ -195,6 +197,10 @@ def _hours(scenario: Scenario, trace: Trace | None, hours: int | None) -> Scenar
 REVISED = (
     "Forecasts know measured prices, intensities and demand as the scenario holds them: what was "
     "revised after the fact was not known so when it was measured"
+)
+UNTOLD = (
+    "--forecast, --look-ahead, --every, --past, --published and --weather are for `rolling`, which "
+    "is not among the policies. Add it (--policy rolling), or leave them out."
 )
 BLIND = ("nearest", "uniform", ROLLING)
 """Policies that need no signals, or are told no more of them than was known."""
