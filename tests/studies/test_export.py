@@ -359,6 +359,17 @@ def test_names_that_would_be_one_are_refused(static: Weights) -> None:
         peers(replace(static, rules=(clash,)), Setting(Endpoints(servers)), 0)
 
 
+def test_an_ipv6_address_has_no_brackets_beside_its_port(static: Weights) -> None:
+    """Where host and port are fields of their own, as llm-d and Envoy have them."""
+    (rule, *_) = static.rules
+    regions = dict.fromkeys(region for region, _ in rule.places)
+    setting = Setting(Endpoints(tuple(Endpoint(r, Address("[::1]", 80 + n, False))
+                                      for n, r in enumerate(regions))))  # fmt: skip
+    table = replace(static, rules=(rule,))
+    assert {each["address"] for each in peers(table, setting, 0)[0]["endpoints"]} == {"::1"}
+    assert "[::1]" not in single_file(table, setting, "envoy")
+
+
 @pytest.mark.parametrize("name", ["litellm", "httproute", "aigatewayroute", "llm-d"])
 def test_what_cannot_be_refused_is_not_dropped(static: Weights, name: str) -> None:
     """A table that leaves a part unserved is for Envoy alone, which answers 503 to it."""

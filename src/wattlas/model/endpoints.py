@@ -31,6 +31,11 @@ class Address:
         """As it is written: `https://oslo.internal:8443`."""
         return f"http{'s' if self.tls else ''}://{self.host}:{self.port}"
 
+    @property
+    def bare_host(self) -> str:
+        """The host where the port stands by itself: an IPv6 address without its brackets."""
+        return self.host.strip("[]")
+
 
 def address_of(url: str) -> Address | None:
     """The address that an URL names; None where it is none, or has a path."""

@@ -139,7 +139,7 @@ def _cluster(weights: Weights, setting: Setting, place: tuple[str, str]) -> dict
 
 def cluster(name: str, address: Address) -> dict[str, Any]:
     """The servers at an address as a cluster, whose certificate is checked where they speak TLS."""
-    host = {"endpoint": {"address": socket_address(address.host.strip("[]"), address.port)}}
+    host = {"endpoint": {"address": socket_address(address.bare_host, address.port)}}
     made: dict[str, Any] = {
         "name": name,
         "type": "STRICT_DNS",

@@ -57,4 +57,4 @@ def _peer(address: Address, places: list[tuple[str, str]], *, alone: bool) -> di
     if len(places) == 1:
         labels[POINT] = dns_name((point,))
     name = dns_name((region,) if alone else (region, point))
-    return {"name": name, "address": address.host, "port": str(address.port), "labels": labels}
+    return {"name": name, "address": address.bare_host, "port": str(address.port), "labels": labels}
