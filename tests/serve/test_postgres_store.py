@@ -11,8 +11,10 @@ import threading
 import time
 from collections.abc import Iterator
 from fractions import Fraction
+from hashlib import sha256
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from tests.serve.live import Live
@@ -23,7 +25,7 @@ from wattlas.errors import MachineError
 from wattlas.policy.cap import Counts
 from wattlas.serve.corrections import Revised, correct
 from wattlas.serve.decision import Decision, decide, settle
-from wattlas.serve.ledger.journal import Batch, ContractWindow, Want, head_after
+from wattlas.serve.ledger.journal import Batch, ContractWindow, Want, head_after, schema_scripts
 from wattlas.serve.ledger.postgres import PostgresStore
 from wattlas.serve.statements import statement, statement_rows
 
@@ -272,6 +274,42 @@ def test_a_service_runs_on_it(store: PostgresStore, cluster: Cluster, tmp_path: 
     low = sum(row.degraded for row in kept)
     assert low > 0
     assert store.counts(ACCOUNT) == Counts(12, low)
+
+
+def test_rows_of_an_earlier_version_stay_as_they_were(
+    store: PostgresStore, cluster: Cluster
+) -> None:
+    """As in a file: a database without the columns that came later is brought up to date, by
+    whoever comes first; its lines prove what they proved."""
+    old = [row[:33] for row in rows("a", "b")]
+    lines = [json.dumps(row, separators=(",", ":")).encode() for row in old]
+    heads = [sha256(bytes(32) + lines[0]).digest()]
+    heads.append(sha256(heads[0] + lines[1]).digest())
+    address = f"postgresql://wattlas@/earlier?host={cluster.folder}"
+
+    async def written_before() -> None:
+        db = await store._connection()
+        await db.execute("CREATE DATABASE earlier")
+        earlier = await asyncpg.connect(address)
+        await earlier.execute(schema_scripts("postgres")[0])
+        await earlier.execute("CREATE TABLE wattlas_schema (number BIGINT NOT NULL)")
+        await earlier.execute("INSERT INTO wattlas_schema VALUES (1)")
+        places = ", ".join(f"${n + 1}" for n in range(35))
+        for n, row in enumerate(old):
+            given = (*row, n + 1, heads[n])
+            await earlier.execute(f"INSERT INTO requests VALUES ({places})", *given)
+        await earlier.execute("INSERT INTO chains VALUES ($1, 2, $2)", "acme", heads[1])
+        await earlier.close()
+
+    store._do(written_before())
+    first, second = PostgresStore(address), PostgresStore(address)
+    second.record(Batch([row._replace(energy="profile") for row in rows("c")]))
+    text = statement_rows(first, "acme", "2026-09")
+    assert text.splitlines()[1:3] == lines
+    assert leads(text)
+    assert [row.energy for row in first.rows("acme", 0, 2**62).rows] == [None, None, "profile"]
+    first.close()
+    second.close()
 
 
 def test_a_database_of_a_later_version_is_refused(store: PostgresStore, cluster: Cluster) -> None:
