@@ -172,7 +172,7 @@ def said(figures: Sequence[Figure]) -> str:
         lines.append("\n  ".join([each.phase, *(f"{n}: {v}" for n, v in told.items())]))
     text = re.sub(r"\d+ (rounds|programs|windows)", r"some \1", "\n".join(lines)) + "\n"
     # What is nothing but rounding may be nothing at all elsewhere.
-    tiny = r"\b\d(\.\d+)?e[-+](00|0[5-9]|[1-9]\d)|(?<=gap )0(?![\d.])|grew by \d+"
+    tiny = r"-?\b\d(\.\d+)?e[-+](00|0[5-9]|[1-9]\d)|(?<=gap )0(?![\d.])|grew by \d+"
     return re.sub(tiny, "~0", text)
 
 
