@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import CancelledError
 from dataclasses import replace
 
@@ -28,6 +29,39 @@ def test_policies_that_are_placed_meanwhile_are_the_same() -> None:
         assert meanwhile[name].status is placed.status
 
 
+def test_the_fleet_begins_once_policies_are_placed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not beside them; and where the study ends early, it does not wait for the others."""
+    goes_on, order = threading.Event(), []
+
+    def slow(_instance: object, name: str, **_more: object) -> None:
+        goes_on.wait(30)
+        order.append(name)
+
+    def sized(_scenario: object, tell: Callable[[str, float], None]) -> str:
+        tell("fleet", 0.0)
+        order.append("fleet")
+        return "no fleet here"
+
+    monkeypatch.setattr(findings, "baseline", slow)
+    monkeypatch.setattr(findings, "fleet_answer", sized)
+    found = Findings(wattlas.example("tiny"))
+    with found.policies_meanwhile(), found.fleet_meanwhile():
+        goes_on.set()
+        assert found.fleet == "no fleet here"
+    assert order[-1] == "fleet"
+    assert len(order) > 3
+    goes_on.clear()
+    order.clear()
+    found = Findings(wattlas.example("tiny"))
+    with found.policies_meanwhile():
+        with found.fleet_meanwhile():
+            pass
+        assert order == []
+        goes_on.set()
+    with pytest.raises(CancelledError):
+        _ = found.fleet
+
+
 def test_tables_of_one_thread_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """Then those that keep both cores busy, then the fleet's; told in the registry's order."""
     made: list[str] = []
@@ -40,9 +74,10 @@ def test_tables_of_one_thread_come_first(monkeypatch: pytest.MonkeyPatch) -> Non
     told = study._tables(Findings(wattlas.example("tiny")))
     assert list(told) == list(entries)
     of_fleet = {n for f in registry.figures() if f.part is registry.FLEET for n in f.needs}
-    rank = [2 if name in of_fleet else int(entries[name].busy) for name in made]
+    rank = [3 if name in of_fleet else entries[name].busy + entries[name].large for name in made]
     assert rank == sorted(rank)
-    assert set(rank) == {0, 1, 2}
+    assert set(rank) == {0, 1, 2, 3}
+    assert [name for name in made if entries[name].large] == ["benefit"]
 
 
 def test_an_error_ends_the_policies(monkeypatch: pytest.MonkeyPatch) -> None:

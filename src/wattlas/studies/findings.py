@@ -40,6 +40,8 @@ WEIGHTED_USD_PER_T = 100.0
 SAMPLES = 16
 TIER_GRID = 100
 """Discounts and shares that each class's offers are looked for among; refined as ever."""
+LOOKS_S = 0.2
+"""So often what waits looks whether all is over."""
 
 
 class Findings:
@@ -200,8 +202,9 @@ class Findings:
                 self.tell(what, share)
 
         def size() -> FleetAnswer | str:
-            if self._placed is not None:
-                wait([self._placed])
+            # Whoever ends early does not wait for policies, which are told of it later.
+            while self._placed is not None and not self._placed.done() and not ends.is_set():
+                wait([self._placed], timeout=LOOKS_S)
             return fleet_answer(self.scenario, tell)
 
         with ThreadPoolExecutor(1) as pool:
