@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.serve.live import ADMIN, KEYS, TOKEN, Live
+from tests.serve.toys import run_apart
 from tests.serve.wires import connect, exchange, until_closed
 from wattlas.serve.config import LimitsSection
 from wattlas.serve.gateway.client import Client, Request
@@ -264,7 +265,7 @@ def test_a_connection_is_kept_for_so_long_after_its_last_answer() -> None:
         writer.close()
         server.close()
 
-    asyncio.run(main())
+    run_apart(main())
 
 
 def test_no_more_is_read_than_the_next_request() -> None:
@@ -303,4 +304,4 @@ def test_no_more_is_read_than_the_next_request() -> None:
         writer.close()
         server.close()
 
-    asyncio.run(asyncio.wait_for(main(), 20))
+    run_apart(asyncio.wait_for(main(), 20))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.examples import examples
+from tests.serve.toys import run_apart
 from wattlas.serve.config import LimitsSection
 from wattlas.serve.direct import Answered, DirectServer
 from wattlas.serve.heads import MOST_KNOWN, Head, Heads, cut
@@ -61,7 +61,7 @@ def sent(server: DirectServer, pieces: list[bytes]) -> tuple[bytes, bool]:
                 made.data_received(piece)
         return wire.said, wire.closed or made.deaf
 
-    return asyncio.run(talk())
+    return run_apart(talk())
 
 
 @st.composite
@@ -82,7 +82,7 @@ def test_a_known_head_changes_no_answer(before: list[bytes], then: list[bytes]) 
     async def made() -> DirectServer:
         return DirectServer(echo, LimitsSection(body_bytes=1024))
 
-    fresh, used = asyncio.run(made()), asyncio.run(made())
+    fresh, used = run_apart(made()), run_apart(made())
     for each in before:
         sent(used, [each])
     pieces = [*then, *before]
@@ -90,7 +90,7 @@ def test_a_known_head_changes_no_answer(before: list[bytes], then: list[bytes]) 
     assert sent(used, pieces) == wanted
     assert sent(used, pieces) == wanted
     again = [each for each in pieces for _ in range(3)]  # the same head, one after the other
-    assert sent(used, again) == sent(asyncio.run(made()), [b"".join(again)])
+    assert sent(used, again) == sent(run_apart(made()), [b"".join(again)])
 
 
 def test_the_usual_head_is_known() -> None:
@@ -99,7 +99,7 @@ def test_the_usual_head_is_known() -> None:
     async def made() -> DirectServer:
         return DirectServer(echo, LimitsSection())
 
-    server = asyncio.run(made())
+    server = run_apart(made())
     texts = [b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%b" % (n, b"x" * n)
              for n in (3, 12)]  # fmt: skip
     for text in texts:

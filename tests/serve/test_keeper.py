@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.serve.toys import NOON_S, contracts, facts, outcome, rows_of, table
+from tests.serve.toys import NOON_S, contracts, facts, outcome, rows_of, run_apart, table
 from wattlas.serve.decision import Reason, decide, settle
 from wattlas.serve.ledger.book import FORGOTTEN_S, TOGETHER, Book
 from wattlas.serve.ledger.journal import Row
@@ -63,7 +63,7 @@ def test_rows_are_made_in_portions_and_recorded_at_once(tmp_path: Path) -> None:
         assert keeper._longer_s == 0.0
 
     keeper = Keeper(book, store)
-    asyncio.run(main())
+    run_apart(main())
     store.close()
     assert shown[:3] == [TOGETHER, TOGETHER, 10]
     (counts,) = book.counts.values()

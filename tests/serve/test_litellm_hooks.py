@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.serve.live import TOKEN, Live
+from tests.serve.toys import run_apart
 from wattlas.serve import litellm
 from wattlas.serve.ledger.journal import Row
 from wattlas.serve.litellm import DecisionClient, Hooks, Open
@@ -51,7 +52,7 @@ def run(live: Live, work: Callable[[Hooks], Coroutine[Any, Any, None]]) -> list[
         await hooks.drain()
         assert hooks._open == {}
 
-    asyncio.run(main())
+    run_apart(main())
     return [row for row in live.settled() if row.id not in before]
 
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.examples import examples
+from tests.serve.toys import run_apart
 from wattlas.serve.gateway.events import Splitter, data_of
 from wattlas.serve.gateway.wire import WireAnswer
 
@@ -61,7 +62,7 @@ def test_pieces_come_in_order(steps: list[tuple[bool, bool]]) -> None:
         await reader
         return taken
 
-    taken = asyncio.run(run())
+    taken = run_apart(run())
     assert seen == list(range(len(steps)))
     if steps and steps[0] == (True, True):
         assert taken

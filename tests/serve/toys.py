@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from wattlas.serve.ledger.book import Book, TenantContract
 from wattlas.serve.ledger.journal import Row
 from wattlas.serve.table import RoutingTable
 
+T = TypeVar("T")
 NOON_S = 1_790_000_000.0
 """A moment of 2026 at which the routing holds."""
 KEY = ("acme", "green")
@@ -85,3 +88,10 @@ def facts(id: str, asked: Asked = Asked.AUTO, utc_s: float = NOON_S, **changes: 
 def outcome(decision: Decision, end: End = End.WHOLE, utc_s: float = NOON_S + 1) -> Settlement:
     """How the request ended, at the place that was decided."""
     return Settlement(end, decision.place, decision.degraded, utc_s)
+
+
+def run_apart(work: Coroutine[Any, Any, T]) -> T:
+    """What a coroutine returns, on a loop in a thread of its own: the browser's fixture, once it
+    was used, keeps a loop running in that of the tests."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
