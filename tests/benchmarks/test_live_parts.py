@@ -12,6 +12,7 @@ from benchmarks import live, live_load
 from benchmarks.live import percentile
 from benchmarks.live_idle import Idle
 from benchmarks.live_load import BODY, Client, Listener, StubProtocol, request
+from tests.serve.toys import run_apart
 
 ANSWER = b"HTTP/1.1 200 OK\r\n%bcontent-length: 2\r\n\r\nok"
 LOW = ANSWER % b"X-Wattlas-Tier: degraded\r\n"
@@ -59,7 +60,7 @@ def test_clients_ask_until_all_is_asked_and_count_what_is_degraded() -> None:
         assert left == [0, 0]
         assert done.result() is None
 
-    asyncio.run(main())
+    run_apart(main())
 
 
 def test_an_answer_that_is_none_ends_the_load() -> None:
@@ -73,7 +74,7 @@ def test_an_answer_that_is_none_ends_the_load() -> None:
         with pytest.raises(AssertionError, match="500 Oops"):
             done.result()
 
-    asyncio.run(main())
+    run_apart(main())
 
 
 def test_a_stream_of_the_stub_is_taken_token_by_token() -> None:
@@ -103,7 +104,7 @@ def test_a_stream_of_the_stub_is_taken_token_by_token() -> None:
         with pytest.raises(AssertionError):
             broken.result()
 
-    asyncio.run(main())
+    run_apart(main())
 
 
 def test_the_stub_answers_each_request_with_the_model_that_it_names() -> None:
@@ -122,7 +123,7 @@ def test_the_stub_answers_each_request_with_the_model_that_it_names() -> None:
             head, _, body = text.partition(b"\r\n\r\n")
             assert f"content-length: {len(body)}".encode() in head
 
-    asyncio.run(main())
+    run_apart(main())
 
 
 def test_an_idle_client_keeps_the_first_of_its_answer_and_is_there_until_it_is_sent_away() -> None:
@@ -147,7 +148,7 @@ def test_an_idle_client_keeps_the_first_of_its_answer_and_is_there_until_it_is_s
         with pytest.raises(ConnectionError):
             lost.answered.result()
 
-    asyncio.run(main())
+    run_apart(main())
 
 
 def test_so_many_values_are_at_most_a_percentile() -> None:

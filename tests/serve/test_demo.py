@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.serve.demos import Playing, playing
+from tests.serve.toys import run_apart
 from wattlas.serve.decision import Reason
 from wattlas.serve.demo.regions import SimulatedRegion
 from wattlas.serve.demo.tally import WHY
@@ -111,7 +112,7 @@ def test_a_simulated_region_takes_its_round_trip_and_its_tokens() -> None:
         await asyncio.gather(serving, return_exceptions=True)
         return list(answers)
 
-    for words_in, (took_s, answer) in zip((3, 1), asyncio.run(main()), strict=True):
+    for words_in, (took_s, answer) in zip((3, 1), run_apart(main()), strict=True):
         words = len(answer["choices"][0]["message"]["content"].split())
         assert took_s >= rtt_s + words * ms_per_token / 1e3
         usage = {"prompt_tokens": 20 * words_in, "completion_tokens": 10 * words}
