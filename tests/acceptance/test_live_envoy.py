@@ -132,7 +132,8 @@ class Behind:
         """What the ledger holds."""
         with sqlite3.connect(self.folder / "ledger.sqlite") as db:
             rows = db.execute('SELECT degraded, "end", tokens_out, method FROM requests').fetchall()
-            ((delivered, granted),) = db.execute("SELECT delivered, granted FROM windows")
+            windows = db.execute("SELECT delivered, granted FROM windows").fetchall()
+            delivered, granted = windows[0] if windows else (0, 0)
         return {"rows": rows, "delivered": delivered, "granted": granted}
 
     def settled(self, rows: int) -> dict[str, Any]:
