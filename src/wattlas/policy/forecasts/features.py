@@ -234,7 +234,6 @@ def _sums(values: np.ndarray) -> np.ndarray:
 
 
 def _run(values: np.ndarray, hours: int) -> np.ndarray:
-    sums = np.cumsum(values, axis=1)
-    before = np.zeros_like(sums)
-    before[:, hours:] = sums[:, :-hours]
-    return np.asarray(sums - before)
+    sums = _sums(values)
+    begin = np.maximum(np.arange(1, sums.shape[1]) - hours, 0)
+    return np.asarray(sums[:, 1:] - sums[:, begin])

@@ -87,12 +87,19 @@ class History:
         return int(np.floor((utc - self.start_utc) / np.timedelta64(1, "h")))
 
     def local_hour(self, at: np.ndarray) -> np.ndarray:
-        """Hours since 1970 by the clocks of each series, (series, n), of hours (n,) of any time.
+        """Hours since 1970 by the clocks of each series, (series, n), of hours of any time: (n,)
+        for all series, or each one's own (series, n).
 
         Beyond the last hour the last offset holds.
         """
         start = (self.start_utc - np.datetime64(0, "h")) / np.timedelta64(1, "h")
-        offset = self.utc_offset_h[:, np.clip(at, 0, self.hours - 1)]
+        hour = np.clip(at, 0, self.hours - 1)
+        own = hour.ndim == 2
+        offset = (
+            np.take_along_axis(self.utc_offset_h, hour, axis=1)
+            if own
+            else self.utc_offset_h[:, hour]
+        )
         return np.asarray(start + at + offset)
 
 
@@ -123,16 +130,8 @@ def published_until(
     # Where clocks are set back or forth in between, the day is an hour longer or shorter.
     until = np.clip(np.ceil(days * HOURS_PER_DAY - now), 0, most_h).astype(np.int64)
     for _ in range(2):
-        last = _then(history, issued, until) // HOURS_PER_DAY >= days
+        last = history.local_hour(issued + until) // HOURS_PER_DAY >= days
         until -= last & (until > 0)
     kinds = np.array(known)[:, None]
     until = np.where(kinds == Known.TARIFF, most_h, until)
     return np.asarray(np.where(kinds == Known.MEASURED, 0, until))
-
-
-def _then(history: History, issued: np.ndarray, ahead_h: np.ndarray) -> np.ndarray:
-    """Local hours `ahead_h` (series, n) after hours of issue (n,)."""
-    hour = np.clip(issued + ahead_h, 0, history.hours - 1)
-    start = (history.start_utc - np.datetime64(0, "h")) / np.timedelta64(1, "h")
-    offset = np.take_along_axis(history.utc_offset_h, hour, axis=1)
-    return np.asarray(start + issued + ahead_h + offset)
