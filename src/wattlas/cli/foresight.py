@@ -12,9 +12,6 @@ import typer
 from wattlas.cli.common import load_scenario
 from wattlas.errors import UsageError
 
-FORECAST, LOOK_AHEAD, EVERY = "persistence", "24h", 1
-"""What `rolling` is told where nothing is said."""
-
 if TYPE_CHECKING:
     from wattlas.studies.foresight import Foresight
 
@@ -71,11 +68,9 @@ def foresight_of(
     weather: Path | None,
 ) -> Foresight | None:
     """What the options say together; reads the past. None where they say nothing of their own."""
-    stated = (forecast, look_ahead, every) != (FORECAST, LOOK_AHEAD, EVERY)
-    if not (stated or past or published or weather):
-        return None
     hours, kinds = hours_of(look_ahead), published_of(published)
     from wattlas.studies.foresight import Foresight
 
     earlier = None if past is None else load_scenario(past)
-    return Foresight(forecast, hours, every, earlier, kinds, weather)
+    told = Foresight(forecast, hours, every, earlier, kinds or None, weather)
+    return None if told == Foresight() else told

@@ -10,9 +10,6 @@ import typer
 from wattlas.cli.bar import bar
 from wattlas.cli.common import load_scenario, print_json, progress, ready_engine
 from wattlas.cli.foresight import (
-    EVERY,
-    FORECAST,
-    LOOK_AHEAD,
     BeginOption,
     EveryOption,
     ForecastOption,
@@ -124,9 +121,9 @@ def command(
     rtt_p95: JitterOption = 1.0,
     requests: RequestsOption = None,
     begin: BeginOption = None,
-    forecast: ForecastOption = FORECAST,
-    look_ahead: LookAheadOption = LOOK_AHEAD,
-    every: EveryOption = EVERY,
+    forecast: ForecastOption = "persistence",
+    look_ahead: LookAheadOption = "24h",
+    every: EveryOption = 1,
     past: PastOption = None,
     published: PublishedOption = None,
     weather: WeatherOption = None,
