@@ -24,7 +24,7 @@
     if (!figure) throw new Error(`no script draws the figure ${id}`);
     figures.push(figure);
     figure.mount(parent, level);
-    if (list) list.append(W.el("li", { class: figure.root.classList.contains("absent") ? "absent" : null }, link(figure.root, `figure-${id}`, figure.spec.question)));
+    if (list) list.append(W.el("li", {}, link(figure.root, `figure-${id}`, figure.spec.question)));
   }
 
   const link = (node, id, text) => W.el("a", { href: `#${id}`, onclick: (event) => goTo(event, node) }, text);
