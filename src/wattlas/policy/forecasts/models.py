@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from wattlas.errors import InputError, Problem, UsageError
-from wattlas.policy.forecasts.features import PreparedHistory, at, features
+from wattlas.policy.forecasts.features import DayChange, PreparedHistory, at, features
 from wattlas.policy.forecasts.history import HOURS_PER_DAY, History, Known, is_published
 
 QUANTILES = (0.1, 0.5, 0.9)
@@ -169,6 +169,14 @@ def _rows(
         xs.append(known.x[use])
         changes.append(np.clip(change[use], -MOST_CHANGE, MOST_CHANGE))
     return np.concatenate(xs), np.concatenate(changes)
+
+
+def prepared_for(model: Forecaster, history: History) -> PreparedHistory:
+    """The history as a forecaster reads it: running means for those that look at any."""
+    if isinstance(model, Boosted):
+        return PreparedHistory.of(history)
+    nothing = DayChange.of(np.zeros((0, 0)))
+    return PreparedHistory(history, (), nothing, nothing)
 
 
 def with_published(

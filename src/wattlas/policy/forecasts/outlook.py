@@ -17,18 +17,18 @@ from wattlas.model.issued import Issued
 from wattlas.model.scenario import Scenario
 from wattlas.model.suggest import did_you_mean
 from wattlas.policy.forecasts.archived import Archived
-from wattlas.policy.forecasts.features import DayChange, PreparedHistory
+from wattlas.policy.forecasts.features import PreparedHistory
 from wattlas.policy.forecasts.history import HOURS_PER_DAY, History, is_published
 from wattlas.policy.forecasts.holes import dry, holes
 from wattlas.policy.forecasts.markets import known_of
 from wattlas.policy.forecasts.models import (
     MEDIAN,
     QUANTILES,
-    Boosted,
     Climatology,
     Forecaster,
     Persistence,
     boosted,
+    prepared_for,
     with_published,
 )
 from wattlas.policy.forecasts.past import Pasts, pasts_of
@@ -125,7 +125,7 @@ class FromPast:
             for old in [key for key in self._blocks if key[0] == name and key[1] < block - 1]:
                 del self._blocks[old]
             if name not in self._prepared:
-                self._prepared[name] = _prepare(self.models[name], history)
+                self._prepared[name] = prepared_for(self.models[name], history)
             first = self.pasts.span.first + block * BLOCK_H
             issued = np.arange(first, min(first + BLOCK_H, history.hours)) - 1
             model, prepared = self.models[name], self._prepared[name]
@@ -149,16 +149,8 @@ class FromPast:
             utc_offset_h=whole.utc_offset_h[:, low:now],
         )
         model = self.models["demand"]
-        made = _middles(model, _prepare(model, known), np.array([now - low - 1]), ahead)
+        made = _middles(model, prepared_for(model, known), np.array([now - low - 1]), ahead)
         return np.asarray(np.maximum(made[:, 0], 0.0).reshape(i, k, ahead))
-
-
-def _prepare(model: Forecaster, history: History) -> PreparedHistory:
-    """The history as a forecaster reads it: running means for those that look at any."""
-    if isinstance(model, Boosted):
-        return PreparedHistory.of(history)
-    nothing = DayChange.of(np.zeros((0, 0)))
-    return PreparedHistory(history, (), nothing, nothing)
 
 
 def _middles(
