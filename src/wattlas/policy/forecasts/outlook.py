@@ -46,6 +46,19 @@ GAPS_H = HOURS_PER_DAY // 2
 """Hours that may be missing in the past that a forecast needs."""
 
 
+@dataclass(frozen=True)
+class Files:
+    """What files say beside a scenario: an `archive` of forecasts by signal, as somebody issued
+    them; quantities of the `weather` of zones, which `boosted` learns from, too.
+    """
+
+    archive: Mapping[str, Issued] | None = None
+    weather: tuple[Issued, ...] = ()
+
+
+NO_FILES = Files()
+
+
 class Outlook(Protocol):
     """Issues the forecast of every step of a scenario."""
 
@@ -213,17 +226,17 @@ def forecast_outlook(
     look_ahead_h: int = LOOK_AHEAD_H,
     published: Mapping[str, str] | None = None,
     signals: Sequence[str] = SIGNALS,
-    archive: Mapping[str, Issued] | None = None,
-    weather: Sequence[Issued] = (),
+    files: Files = NO_FILES,
 ) -> Outlook:
     """The forecasts of a name for the steps of a scenario: `perfect`, a row of `FORECASTS`, or
-    those of an `archive` by signal, as they were issued.
+    those of an archive, as they were issued.
 
     `past` holds earlier hours, `published` says of zones when their price is known (`MARKETS` has
-    those of the embedded world); only what is in `signals` is learnt. `weather` are quantities of
-    zones that `boosted` learns from, too. Raises UsageError for a name that is none and for weather
+    those of the embedded world); only what is in `signals` is learnt. `files` are what
+    stands beside the scenario. Raises UsageError for a name that is none and for weather
     that nobody looks at, InputError for a past that is too short, and for steps that are no hours.
     """
+    weather, archive = files.weather, files.archive
     if weather and name != LEARNT:
         raise UsageError(f"--weather: `{name}` looks at none. Take --forecast {LEARNT}.")
     if name == PERFECT:
@@ -236,7 +249,7 @@ def forecast_outlook(
     known = archive or {}
     zones = tuple(dict.fromkeys(region.zone for region in scenario.regions))
     kinds = dict(zip(zones, known_of(zones, published), strict=True))
-    pasts = pasts_of(scenario, past, kinds, tuple(weather))
+    pasts = pasts_of(scenario, past, kinds, weather)
     _long_enough(scenario, pasts, name, max(days, -(-look_ahead_h // HOURS_PER_DAY)))
     named = {"price": pasts.price, "carbon": pasts.carbon, "demand": pasts.demand}
     models = {
