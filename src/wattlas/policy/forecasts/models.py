@@ -191,6 +191,17 @@ def with_published(
     return np.asarray(np.where(known[..., None], value[..., None], quantiles))
 
 
+def last_known(value: np.ndarray, issued: np.ndarray) -> np.ndarray:
+    """The last value that is known at each hour of issue, (series, n); 0 where there is none."""
+    hours = np.arange(value.shape[1])
+    last = np.maximum.accumulate(np.where(np.isfinite(value), hours, -1), axis=1)
+    at = last[:, np.clip(issued, 0, None)] if value.shape[1] else np.full((len(value), 1), -1)
+    last_value = (
+        np.take_along_axis(value, np.maximum(at, 0), axis=1) if value.shape[1] else 0.0 * at
+    )
+    return np.asarray(np.where(at >= 0, last_value, 0.0))
+
+
 def _certain(value: np.ndarray) -> np.ndarray:
     return np.repeat(value[..., None], len(QUANTILES), axis=-1)
 
