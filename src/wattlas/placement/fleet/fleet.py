@@ -11,7 +11,8 @@ import numpy as np
 from wattlas.model.fleet import Fleet, FleetCost
 from wattlas.model.plan import SolveInfo, Status
 from wattlas.model.scenario import Scenario
-from wattlas.placement.fleet.carbon_front import FrontFleet, capped, has_cap
+from wattlas.placement.fleet.carbon_front import FrontFleet, capped
+from wattlas.placement.fleet.carbon_price import has_cap
 from wattlas.placement.fleet.cost import ROUNDING, fleet_cost
 from wattlas.placement.fleet.hours import FleetHours
 from wattlas.placement.fleet.needs import Needs

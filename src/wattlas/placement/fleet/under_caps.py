@@ -24,7 +24,7 @@ from wattlas.model.plan import SolveInfo, Status
 from wattlas.model.scenario import Scenario
 from wattlas.model.waiting import Waits
 from wattlas.placement.constraints.waiting import without_waiting
-from wattlas.placement.fleet.carbon_front import has_cap
+from wattlas.placement.fleet.carbon_price import has_cap
 from wattlas.placement.fleet.cost import ROUNDING, cost_of
 from wattlas.placement.fleet.dealt import Dealt
 from wattlas.placement.fleet.hours import with_fleet

@@ -27,7 +27,7 @@ from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
 from wattlas.model.waiting import Waits, waited_steps, waits_of
 from wattlas.placement.constraints.waiting import without_waiting
-from wattlas.placement.fleet.carbon_front import has_cap
+from wattlas.placement.fleet.carbon_price import has_cap
 from wattlas.placement.fleet.cost import ROUNDING, fleet_cost
 from wattlas.placement.fleet.hours import with_fleet
 from wattlas.placement.fleet.levelled import Dense, Levelled
