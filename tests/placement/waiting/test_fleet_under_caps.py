@@ -17,7 +17,7 @@ from wattlas.model.objective import Objective, Window
 from wattlas.model.offer import full_service
 from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
-from wattlas.placement.fleet import under_caps as module
+from wattlas.placement.fleet import tied_question as module
 from wattlas.placement.fleet.certificate import certify_fleet
 from wattlas.placement.fleet.fleet import fleet
 
