@@ -13,7 +13,7 @@ from tests.placement.fleet.test_fleet_exact import asked_alike as asked
 from tests.placement.waiting.test_waiting_fleet import LOST, QUESTIONS, oracle_fleet, patient
 from wattlas.errors import InfeasibleError, InputError
 from wattlas.model.contract import ShareCap
-from wattlas.model.objective import Objective, Window
+from wattlas.model.objective import Window
 from wattlas.model.offer import full_service
 from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
@@ -106,11 +106,9 @@ def test_bounds_that_cuts_cannot_serve(monkeypatch: pytest.MonkeyPatch) -> None:
         fleet(s)
 
 
-def test_what_a_fleet_under_caps_does_not_take() -> None:
-    """A cap of the objective beside caps of tiers, and bounds that cannot serve: one error each."""
+def test_bounds_that_one_program_cannot_serve() -> None:
+    """Bounds that cannot serve within the caps: one error."""
     s = under_caps(patient(asked(1), 2), Window.DAY)
-    with pytest.raises(InputError, match="asks for a cap"):
-        fleet(replace(s, objective=Objective(carbon_cap_t=1.0)))
     regions = tuple(replace(region, reserved_gpu_max=0.01) for region in s.regions)
     with pytest.raises(InfeasibleError, match="within the caps of tiers"):
         fleet(replace(s, regions=regions))

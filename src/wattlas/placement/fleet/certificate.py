@@ -16,13 +16,13 @@ Fleets that wait or are under caps of tiers carry their flows, which are checked
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from wattlas.model.fleet import Fleet
-from wattlas.model.objective import Objective
 from wattlas.placement.explain.certificate import bound_by_hour
+from wattlas.placement.fleet.carbon_price import at_price
 from wattlas.placement.fleet.cost import ROUNDING, at_own_price, fleet_cost
 from wattlas.placement.fleet.hours import with_fleet, worth
 from wattlas.placement.fleet.needs import Needs, value_of
@@ -59,10 +59,8 @@ def certify_fleet(fleet: Fleet) -> FleetCertificate:
     """Check a fleet: what it costs, what it serves, and that none costs less, from its prices."""
     if fleet.asked.waits or caps_couple(fleet.asked):
         return _certify_placed(fleet)
-    prices, scenario = fleet.prices, fleet.asked
-    own = scenario.objective.carbon_price_usd_per_t
-    plain = Objective(carbon_price_usd_per_t=own + prices.usd_per_t)
-    terms = terms_of(replace(scenario, objective=plain))
+    prices = fleet.prices
+    terms = terms_of(at_price(fleet.asked, prices.usd_per_t))
     usable = fleet.optimal.gpu / terms.held
     lost: dict[tuple[str, ...], Needs] = {(): Needs(terms.instance, terms.site)}
     for outage in fleet.survives:
@@ -82,8 +80,12 @@ def certify_fleet(fleet: Fleet) -> FleetCertificate:
 
 def _certify_placed(fleet: Fleet) -> FleetCertificate:
     """The same of a fleet that waits or is under caps of tiers: its flows, and its prices."""
-    statement, claimed = FleetStatement.of(fleet.asked), fleet.optimal.cost_usd
-    bound = proven_bound(statement, fleet.prices, fleet.survives)
+    claimed, usd_per_t = fleet.optimal.cost_usd, fleet.prices.usd_per_t
+    statement = FleetStatement.of(at_price(fleet.asked, 0.0))
+    priced = FleetStatement.of(at_price(fleet.asked, usd_per_t)) if usd_per_t else statement
+    cap_t = fleet.asked.objective.carbon_cap_t
+    most_t = fleet.optimal.carbon_kg / KG_PER_T if cap_t is None else cap_t
+    bound = proven_bound(priced, fleet.prices, fleet.survives) - usd_per_t * most_t
     residuals = {
         "bounds": _outside(statement.terms, fleet.optimal.gpu / statement.terms.held),
         **placed_residuals(statement, fleet),

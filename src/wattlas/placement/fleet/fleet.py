@@ -125,7 +125,8 @@ def _tied(
     def still(stated: Scenario) -> Fleet:
         return fleet(stated, **options)
 
-    if caps_couple(scenario):
+    capped_too = scenario.waits and has_cap(scenario.objective)
+    if caps_couple(scenario) or capped_too:
         return fleet_under_caps(scenario, still, survive, outage_on_demand_gpu)
     if not scenario.waits:
         return None

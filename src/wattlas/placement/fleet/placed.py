@@ -13,7 +13,10 @@ from wattlas.placement.constraints.registry import hourly_rows
 from wattlas.placement.fleet.needs import Needs
 from wattlas.placement.fleet.outage import lost_of
 from wattlas.placement.fleet.statement import FleetStatement
+from wattlas.placement.fleet.terms import idle_kw
 from wattlas.placement.problem.flows import SourceFlows
+from wattlas.placement.problem.unit_values import carbon
+from wattlas.units import KG_PER_T
 
 _TINY = 1e-300
 
@@ -43,6 +46,7 @@ def placed_residuals(statement: FleetStatement, fleet: Fleet) -> dict[str, float
         "caps": _caps(statement, flows),
         "outages": _outages(statement, fleet, ran, usable),
         "cost": _cost(statement, fleet, flows, usable),
+        "carbon": _carbon(statement, fleet, flows, usable),
     }
 
 
@@ -149,11 +153,36 @@ def _cost(statement: FleetStatement, fleet: Fleet, flows: SourceFlows, usable: n
     """How far what a fleet is said to cost is from its rent, its flows and what they buy."""
     hours = statement.instance.hours
     units = statement.measure.units(statement.instance, *flows[:4])
-    bought = np.maximum(_used(statement, flows) - usable[:, None], 0.0)
-    bought[statement.instance.surplus[:, 0] <= 0] = 0.0
+    bought = _bought(statement, flows, usable)
     total = float(statement.terms.rent_usd @ usable) + float(
         (units * flows.value) @ hours[flows.hour]
     )
     total += float(statement.measure.per_on_demand @ bought @ hours)
     off = abs(total - fleet.optimal.cost_usd) / max(abs(total), _TINY)
     return off if np.isfinite(off) else float(np.inf)
+
+
+def _carbon(
+    statement: FleetStatement, fleet: Fleet, flows: SourceFlows, usable: np.ndarray
+) -> float:
+    """How far what a fleet is said to emit is from its power at work and idle and what making it
+    emits; or how far that is beyond a cap. A cap on cost likewise."""
+    instance, scenario = statement.instance, statement.scenario
+    hours, measure = instance.hours, carbon(instance)
+    total = float(statement.terms.held_t @ usable)
+    total += float((measure.units(instance, *flows[:4]) * flows.value) @ hours[flows.hour])
+    mean_t = measure.per_kwh @ hours / float(hours.sum())
+    total += float((mean_t * idle_kw(scenario)) @ _bought(statement, flows, usable) @ hours)
+    said, asked = fleet.optimal.carbon_kg / KG_PER_T, fleet.asked.objective
+    off = abs(total - said) / max(abs(total), _TINY)
+    for used, cap in ((total, asked.carbon_cap_t), (fleet.optimal.cost_usd, asked.cost_cap_usd)):
+        if cap is not None:
+            off = max(off, (used - cap) / max(abs(cap), _TINY))
+    return off if np.isfinite(off) else float(np.inf)
+
+
+def _bought(statement: FleetStatement, flows: SourceFlows, usable: np.ndarray) -> np.ndarray:
+    """Accelerators on demand in each hour, (R, T)."""
+    bought = np.maximum(_used(statement, flows) - usable[:, None], 0.0)
+    bought[statement.instance.surplus[:, 0] <= 0] = 0.0
+    return np.asarray(bought)

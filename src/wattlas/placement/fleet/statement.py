@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from wattlas.model.objective import Objective
 from wattlas.model.scenario import Scenario
 from wattlas.placement.constraints.registry import coupling
@@ -17,6 +19,7 @@ from wattlas.placement.fleet.terms import FleetTerms, terms_of
 from wattlas.placement.problem.arrivals import Arrivals, left_by_waiting
 from wattlas.placement.problem.instance import Instance, with_state_copies
 from wattlas.placement.problem.limit import Limit
+from wattlas.placement.problem.queue import Queue
 from wattlas.placement.problem.unit_values import Measure
 from wattlas.placement.window.limits import limits_of
 
@@ -48,7 +51,12 @@ class FleetStatement:
         def build(stated: Scenario) -> Instance:
             return with_state_copies(replace(stated, share_caps=scenario.share_caps))
 
-        terms = terms_of(replace(still, share_caps=()), build) if capped else terms_of(still)
+        def most_asked(instance: Instance) -> np.ndarray:
+            patient = replace(instance.scenario, classes=scenario.classes)
+            return Queue.of(replace(instance, scenario=patient)).most_asked(instance)
+
+        plain = replace(still, share_caps=()) if capped else still
+        terms = terms_of(plain, build if capped else with_state_copies, most_asked)
         refuse_rows(terms.rows)
         patient = replace(terms.instance.scenario, classes=scenario.classes)
         whole = replace(terms.instance, scenario=patient, by_arrival=capped and scenario.waits)

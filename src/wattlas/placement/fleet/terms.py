@@ -51,9 +51,13 @@ class FleetTerms:
 
 
 def terms_of(
-    scenario: Scenario, build: Callable[[Scenario], Instance] = with_state_copies
+    scenario: Scenario,
+    build: Callable[[Scenario], Instance] = with_state_copies,
+    most_asked: Callable[[Instance], np.ndarray] = lambda instance: instance.demand,
 ) -> FleetTerms:
-    """The question of a scenario; what it has reserved is not looked at. `build` opens its places.
+    """The question of a scenario; what it has reserved is not looked at. `build` opens its places,
+    `most_asked` is the most that may run of each source in each hour, (S, T): where requests wait,
+    more than what arrives in it.
 
     Raises InputError for what no fleet answers, InfeasibleError where demand has no open place.
     """
@@ -81,7 +85,7 @@ def terms_of(
     held = 1.0 / _of(scenario, "utilisation_max")
     after = instance.after_loss
     ever = instance if after is None else replace(instance, allowed=after)
-    useful = (ever.most_gpu_h.T @ instance.demand).max(axis=1, initial=0.0)
+    useful = (ever.most_gpu_h.T @ most_asked(instance)).max(axis=1, initial=0.0)
     site = most_gpu(instance) / held
     most = np.minimum(_of(scenario, "reserved_gpu_max") / held, np.minimum(useful, site))
     lower = _of(scenario, "reserved_gpu_min") / held

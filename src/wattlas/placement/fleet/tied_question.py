@@ -27,12 +27,13 @@ from wattlas.placement.fleet.levelled import Levelled
 from wattlas.placement.fleet.outage import Lost, lost_of
 from wattlas.placement.fleet.statement import FleetStatement
 from wattlas.placement.fleet.terms import FleetTerms, terms_of
-from wattlas.placement.fleet.waiting import waits_at
+from wattlas.placement.fleet.waiting import PROVEN, waits_at
 from wattlas.placement.fleet.waiting_cuts import EXACT, JointHours, too_large
 from wattlas.placement.fleet.waiting_master import NONE_SERVES
 from wattlas.placement.fleet.waiting_program import Joint, joint
 from wattlas.placement.hour.protocol import Solution
 from wattlas.placement.problem.arrivals import Arrivals
+from wattlas.placement.problem.flows import SourceFlows
 from wattlas.placement.problem.instance import build_instance
 from wattlas.placement.window.limits import limits_of, solve_limits
 from wattlas.placement.window.waiting import solve_waiting
@@ -47,9 +48,13 @@ class TiedQuestion:
         size: Callable[[Scenario], Fleet],
         survive: Sequence[Sequence[str]],
         on_demand_gpu: float,
+        part: float = 1.0,
+        before: TiedQuestion | None = None,
     ) -> None:
+        """`part` of the gap is asked for. `before` is the same at another price of carbon."""
         self.scenario, self.size = scenario, size
         self.survive, self.on_demand_gpu = survive, on_demand_gpu
+        self.part, self.before = part, before
         self.statement = FleetStatement.of(scenario)
         self.terms, self.arrivals = self.statement.terms, self.statement.arrivals
 
@@ -62,6 +67,11 @@ class TiedQuestion:
         plain = without_waiting(self.scenario)
         return TiedQuestion(plain, self.size, self.survive, self.on_demand_gpu)
 
+    def apart(self) -> FleetTerms:
+        """The terms of the sources that are apart."""
+        statement = self.statement
+        return replace(self.terms, instance=statement.instance, measure=statement.measure)
+
     @cached_property
     def small(self) -> Joint | None:
         """Fleet, waiting and what is degraded as one program, with no outage; None where that is
@@ -69,20 +79,20 @@ class TiedQuestion:
         statement = self.statement
         return joint(self.terms, statement.instance, statement.measure, statement.limits())
 
+    @property
+    def exact(self) -> float:
+        """The gap that is asked for, of the cost without reserved rent."""
+        return EXACT if self.small is None else PROVEN
+
     @cached_property
     def hours(self) -> JointHours:
         """The hours, with caps dealt out to them."""
         statement, dealt = self.statement, Dealt.of(self.statement)
         queue = statement.arrivals.queue
         if too_large(queue, len(self.terms.site), dealt.shape[0]):
-            what = "limit sums over many hours, here more than a search for the fleet takes"
-            fix = (
-                "Ask for fewer hours, or for one class: `wattlas tiers design --fleet resize` "
-                "sizes a year for one contract of one class."
-            )
-            raise InputError([Problem("tiers", what, fix)])
-        apart = replace(self.terms, instance=statement.instance, measure=statement.measure)
-        return JointHours(apart, statement.instance, queue, dealt)
+            raise InputError([_too_long(self.scenario)])
+        before = None if self.before is None else self.before.hours
+        return JointHours(self.apart(), statement.instance, queue, dealt, before)
 
     @cached_property
     def start(self) -> tuple[np.ndarray, Fleet | None]:
@@ -105,13 +115,18 @@ class TiedQuestion:
         """Fleet, waiting and what is degraded."""
         if not self.survive and self.small is not None:
             return self.small
-        hours, (ran, sized) = self.hours, self.start
-        if self.survive and self.small is None:
-            _ = self.alone
+        hours, exact = self.hours, self.part * self.exact
         lost = self.lost(hours.terms)
-        gpu = self.terms.upper if sized is None else sized.optimal.gpu / self.terms.held
-        prices = () if sized is None else sized.prices.needs
-        joint_fleet = hours.least(gpu, ran, prices, lost, EXACT)
+        if self.before is not None:
+            known = self.before.found
+            joint_fleet = hours.least(known.gpu, known.ran, (), lost, exact, known.most)
+        else:
+            ran, sized = self.start
+            if self.survive and self.small is None:
+                _ = self.alone
+            gpu = self.terms.upper if sized is None else sized.optimal.gpu / self.terms.held
+            prices = () if sized is None else sized.prices.needs
+            joint_fleet = hours.least(gpu, ran, prices, lost, exact)
         if joint_fleet is None:
             raise InfeasibleError(NONE_SERVES)
         return joint_fleet
@@ -124,7 +139,8 @@ class TiedQuestion:
         ran, sized = self.start
         cost = None if sized is None else sized.nominal or sized.optimal
         gpu = self.terms.upper if cost is None else cost.gpu / self.terms.held
-        return self.hours.least(gpu, ran, () if sized is None else sized.prices.needs, (), EXACT)
+        needs = () if sized is None else sized.prices.needs
+        return self.hours.least(gpu, ran, needs, (), self.part * self.exact)
 
     def nominal(self) -> FleetCost | None:
         """The fleet that survives nothing, where this one does."""
@@ -151,6 +167,11 @@ class TiedQuestion:
         cost = cost_of(self.hours.terms, sized.instance, sized.flows, gpu)
         short = bool(sized.short.any())
         return replace(cost, variable_usd=np.nan) if short else cost, Placed(*sized.flows)
+
+    def cost_of(self, flows: SourceFlows, gpu: np.ndarray) -> FleetCost:
+        """What usable accelerators (R,) come to with flows of the sources apart."""
+        part = with_fleet(self.statement.instance, gpu, self.terms.site)
+        return cost_of(self.apart(), part, flows, gpu)
 
     def own_peaks(self) -> FleetCost:
         """Every region sized for its own peak, in full service. Where all is not small, nothing
@@ -192,3 +213,16 @@ class TiedQuestion:
     def waits(self, ran: np.ndarray) -> tuple[Waits, ...]:
         """How long the requests of each class wait."""
         return waits_at(self.arrivals.instance, self.arrivals.queue, ran)
+
+
+def _too_long(scenario: Scenario) -> Problem:
+    """What is more than cuts take."""
+    if not scenario.share_caps:
+        what = "holds over more hours than a search for a fleet whose requests may wait takes"
+        fix = "Ask for fewer hours, give objective.carbon_price_usd_per_t, or leave out"
+        return Problem("objective", what, f"{fix} `may_wait_h`.")
+    what = "limit sums over many hours, here more than a search for the fleet takes"
+    fix = (
+        "Ask for fewer hours, or for one class: `wattlas tiers design --fleet resize` sizes a year"
+    )
+    return Problem("tiers", what, f"{fix} for one contract of one class.")

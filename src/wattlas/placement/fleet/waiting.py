@@ -21,13 +21,12 @@ from functools import cached_property
 
 import numpy as np
 
-from wattlas.errors import InfeasibleError, InputError, Problem
+from wattlas.errors import InfeasibleError
 from wattlas.model.fleet import Fleet, FleetCost, FleetPrices, Placed
 from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
 from wattlas.model.waiting import Waits, waited_steps, waits_of
 from wattlas.placement.constraints.waiting import without_waiting
-from wattlas.placement.fleet.carbon_price import has_cap
 from wattlas.placement.fleet.cost import ROUNDING, fleet_cost
 from wattlas.placement.fleet.hours import with_fleet
 from wattlas.placement.fleet.levelled import Dense, Levelled
@@ -68,10 +67,6 @@ def fleet_that_waits(
     Raises InputError for what does not go together with waiting or with fleets.
     """
     refuse_waiting(scenario)
-    if has_cap(scenario.objective):
-        fix = "Give objective.carbon_price_usd_per_t, or leave out `may_wait_h`."
-        what = "asks for a cap or for least carbon of a fleet whose requests may wait"
-        raise InputError([Problem("objective", what, fix)])
     question = WaitingQuestion.of(scenario)
     try:
         unwaited = size(without_waiting(scenario))

@@ -21,7 +21,7 @@ from wattlas.placement.fleet.outage import Lost
 from wattlas.placement.fleet.search import search
 from wattlas.placement.fleet.size import groups_of, least_units
 from wattlas.placement.fleet.terms import FleetTerms
-from wattlas.placement.fleet.waiting_lines import Lines
+from wattlas.placement.fleet.waiting_lines import Lines, Priced
 from wattlas.placement.fleet.waiting_master import WaitingMaster
 from wattlas.placement.fleet.waiting_program import Joint
 from wattlas.placement.hour.elastic import priced
@@ -57,9 +57,11 @@ class JointHours:
     """The oracle: what hours cost at a fleet where so much runs in them, and what they need."""
 
     def __init__(
-        self, terms: FleetTerms, instance: Instance, queue: Queue, dealt: Dealt | None = None
-    ) -> None:
-        """`terms` are those of the instance. `dealt` are its caps over windows."""
+        self, terms: FleetTerms, instance: Instance, queue: Queue, dealt: Dealt | None = None,
+        before: JointHours | None = None,
+    ) -> None:  # fmt: skip
+        """`terms` are those of the instance. `dealt` are its caps over windows. `before` are the
+        same hours at other prices of energy: they need the same."""
         self.dealt = Dealt.none(instance) if dealt is None else dealt
         instance = self.dealt.within(instance, self.dealt.evenly(instance))
         self.terms, self.instance, self.queue = terms, instance, queue
@@ -74,6 +76,10 @@ class JointHours:
         self.master: WaitingMaster | None = None
         self.duals: list[dict[str, np.ndarray]] = []
         """Of every question, those of each constraint, (J, T)."""
+        self.priced: Sequence[Priced] = ()
+        if before is not None:
+            self.hours.memory, self.hours.solved_at = before.hours.memory, before.hours.solved_at
+            self.priced = () if before.master is None else before.master.priced
 
     def least(
         self,
@@ -82,26 +88,31 @@ class JointHours:
         prices: Sequence[NeedPrice] = (),
         lost: Sequence[Lost] = (),
         exact: float = EXACT,
+        most: np.ndarray | None = None,
     ) -> Joint | None:
         """Fleet and waiting to a gap of `exact`, from a fleet (R,) and rates (N, T) on, such as
-        levelled work and what is sized for it; None where these do not serve. `prices` prove what
-        that work needs, also where regions are `lost`. What is known of fleets that need survive
-        less is kept from one search to the next.
+        levelled work and what is sized for it, with parts (J, T) of caps, those of what asks unless
+        given; None where these do not serve. `prices` prove what that work needs, also where
+        regions are `lost`. What is known of fleets that need survive less is kept from one search
+        to the next.
         """
-        even = self.dealt.evenly(self.queue.running(self.instance, ran))
-        first = self.at(gpu, ran, even)
+        if most is None:
+            most = self.dealt.evenly(self.queue.running(self.instance, ran))
+        first = self.at(gpu, ran, most)
         variable, rent = float(first.value.sum()), float(self.terms.rent_usd @ gpu)
         size = max(abs(variable), TINY * abs(rent)) / len(first.value)
         if self.master is None:
             self.master = WaitingMaster(
                 self.terms, self.instance, self.queue, self.dealt, self._floor(), size
             )
+            for each in self.priced:
+                self.master.forbid(each.needs, each.price, each.degraded, each.use, gpu)
         master = self.master
         self._begin(master, prices, lost, gpu)
         best = search(
             lambda y: self._ask(y, master, lost),
             master,
-            [np.concatenate([gpu, ran.ravel(), even.ravel()])],
+            [np.concatenate([gpu, ran.ravel(), most.ravel()])],
             exact=exact * abs(variable) / max(abs(variable + rent), 1e-300),
             rounds=ROUNDS,
         )
@@ -156,9 +167,7 @@ class JointHours:
     def _floor(self) -> np.ndarray:
         """Below what any hour costs, (T,): what waits counts where it would save."""
         queue, unit = self.queue, least_units(self.terms)
-        most = self.instance.demand.copy()
-        already = np.concatenate([np.zeros((len(queue), 1)), queue.low[:, :-1]], axis=1)
-        most[queue.source] = queue.high - already
+        most = queue.most_asked(self.instance)
         unit[queue.source] = np.minimum(unit[queue.source], 0.0)
         return np.asarray((unit * most).sum(axis=0) * self.instance.hours)
 

@@ -59,6 +59,17 @@ class Queue:
         left: np.ndarray = np.maximum(self.high - self.low, 0.0)
         return left
 
+    @cached_property
+    def most_running(self) -> np.ndarray:
+        """How many may run in each step, requests/h, (N, T): all that have come and need not have
+        run."""
+        already = np.concatenate([np.zeros((len(self), 1)), self.low[:, :-1]], axis=1)
+        return np.asarray(self.high - already)
+
+    def most_asked(self, instance: Instance) -> np.ndarray:
+        """The most that may run of each source of the instance in each step, (S, T)."""
+        return self.running(instance, self.most_running).demand
+
     def within(self, ran: np.ndarray) -> np.ndarray:
         """The rates next to `ran` (N, T) that keep every bound exactly."""
         ran = np.where(ran > 1e-11 * self.arrived.max(axis=1, keepdims=True, initial=0.0), ran, 0.0)

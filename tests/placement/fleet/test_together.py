@@ -1,0 +1,147 @@
+"""What may be asked of a fleet side by side, against one program of all of it in GLPK and HiGHS."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+import wattlas
+from tests.placement.fleet.test_fleet_exact import HELD, ON_DEMAND
+from tests.placement.fleet.test_fleet_exact import asked_alike as asked
+from tests.placement.fleet.whole_oracle import Whole, whole_fleet
+from tests.placement.waiting.test_fleet_under_caps import under_caps
+from tests.placement.waiting.test_waiting_fleet import LOST, patient
+from wattlas.errors import InfeasibleError
+from wattlas.model.fleet import Fleet
+from wattlas.model.objective import Objective, Window
+from wattlas.model.plan import Status
+from wattlas.model.scenario import Scenario
+from wattlas.placement.fleet import tied_question, waiting
+from wattlas.placement.fleet.certificate import certify_fleet
+from wattlas.placement.fleet.fleet import fleet
+
+OUTAGE_GPU = 0.3
+LEAST_CARBON = Objective("carbon")  # type: ignore[arg-type]
+
+
+def served(s: Scenario) -> Scenario:
+    """The scenario in which nothing may go unserved."""
+    classes = tuple(replace(k, unserved_usd_per_request=None) for k in s.classes)
+    return replace(s, classes=classes)
+
+
+def survivor(s: Scenario, lost: Sequence[Sequence[int]]) -> Fleet:
+    names = [[s.regions[r].id for r in regions] for regions in lost]
+    return fleet(s, survive=names, outage_on_demand_gpu=OUTAGE_GPU)
+
+
+def only_cuts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where one program would be too large, to a narrow gap."""
+    for module in (tied_question, waiting):
+        monkeypatch.setattr(module, "joint", lambda *_: None)
+        monkeypatch.setattr(module, "EXACT", 1e-7)
+
+
+def proven(found: Fleet, expected: Whole) -> None:
+    """The fleet costs what one program does, its bound is below it, and its prices prove it."""
+    assert found.status is Status.OPTIMAL
+    assert expected.highs == pytest.approx(expected.usd, rel=1e-8)
+    assert found.optimal.cost_usd == pytest.approx(expected.usd, rel=1e-6)
+    assert found.bound_usd <= expected.usd * (1 + 1e-8)
+    proof = certify_fleet(found)
+    assert abs(proof.gap) <= 1e-6
+    assert proof.bound <= expected.usd * (1 + 1e-8)
+    assert proof.worst <= 1e-7
+
+
+def between(s: Scenario, lost: Sequence[Sequence[int]], part: float = 0.6) -> float:
+    """A cap on carbon, t, between what the cheapest fleet emits and the least that any does."""
+    cheap = whole_fleet(s, {}, lost, OUTAGE_GPU)
+    clean = whole_fleet(replace(s, objective=LEAST_CARBON), {}, lost, OUTAGE_GPU)
+    assert clean.tonnes < 0.97 * cheap.tonnes
+    return part * clean.tonnes + (1 - part) * cheap.tonnes
+
+
+@pytest.mark.parametrize(
+    ("window", "steps", "lost", "cuts"),
+    [
+        (Window.DAY, 2, [], False),
+        (Window.ALL, 0, [], True),
+        (None, 2, LOST, False),
+        (Window.DAY, 0, LOST, True),
+    ],
+)
+def test_a_cap_of_the_objective_beside_contracts_and_waiting(
+    window: Window | None,
+    steps: int,
+    lost: list[list[int]],
+    cuts: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Least cost under a cap on carbon, with caps of tiers, waiting and outages: cost and bound are
+    those of one program, the cap is met and has a price; a plan at the fleet keeps all of it."""
+    if cuts:
+        only_cuts(monkeypatch)
+    s = served(patient(asked(1, **HELD), steps))
+    s = s if window is None else under_caps(s, window)
+    cap = between(s, lost)
+    s = replace(s, objective=Objective(carbon_cap_t=cap, carbon_price_usd_per_t=20.0))
+    found = survivor(s, lost)
+    proven(found, whole_fleet(s, {}, lost, OUTAGE_GPU))
+    assert found.optimal.carbon_kg / 1000 == pytest.approx(cap, rel=1e-9)
+    assert found.limit is not None
+    assert found.limit.price > 0
+    placed = wattlas.plan(found.scenario)
+    assert placed.ok
+    assert placed.totals.cost_usd <= found.optimal.cost_usd * (1 + 2e-6)
+    if steps:
+        unwaited = fleet(replace(s, classes=patient(s, 0).classes)).optimal.cost_usd
+        assert found.unwaited is not None
+        assert lost or found.unwaited.cost_usd == pytest.approx(unwaited, rel=2e-6)
+
+
+def test_least_carbon_within_a_cost_beside_contracts() -> None:
+    """Within what the cheapest fleet under that carbon costs: as little carbon; within any cost the
+    least that there is; and on demand the carbon of what is bought counts."""
+    s = under_caps(served(asked(0, **HELD, **ON_DEMAND)), Window.DAY)
+    cap = between(s, [])
+    usd = whole_fleet(replace(s, objective=Objective(carbon_cap_t=cap)), {}).usd
+    least = fleet(replace(s, objective=Objective("carbon", cost_cap_usd=usd)))  # type: ignore[arg-type]
+    assert least.optimal.carbon_kg / 1000 == pytest.approx(cap, rel=1e-6)
+    assert least.optimal.cost_usd <= usd * (1 + 1e-9)
+    assert certify_fleet(least).worst <= 1e-7
+    free = fleet(replace(s, objective=LEAST_CARBON))
+    clean = whole_fleet(replace(s, objective=LEAST_CARBON), {}).tonnes
+    assert free.optimal.carbon_kg / 1000 == pytest.approx(clean, rel=1e-6)
+    assert free.status is Status.OPTIMAL
+    assert free.limit is None
+
+
+def test_a_cap_beside_contracts_that_cannot_be_met() -> None:
+    """Names the least attainable; one that does not bind has no price, and the fleet is the
+    cheapest; carbon that is not what flows emit, or beyond a cap, does not pass."""
+    s = replace(under_caps(served(asked(1, **HELD)), Window.DAY), objective=Objective())
+    clean = whole_fleet(replace(s, objective=LEAST_CARBON), {}).tonnes
+    with pytest.raises(InfeasibleError, match=f"least attainable is {clean:.3g}"):
+        fleet(replace(s, objective=Objective(carbon_cap_t=0.9 * clean)))
+    loose = fleet(replace(s, objective=Objective(carbon_cap_t=1e3)))
+    assert loose.limit is not None
+    assert loose.limit.price == 0.0
+    assert loose.optimal.cost_usd == pytest.approx(whole_fleet(s, {}).usd, rel=1e-6)
+    tight = replace(loose, asked=replace(s, objective=Objective(carbon_cap_t=clean)))
+    assert certify_fleet(tight).residuals["carbon"] > 0.01
+    said = replace(loose.optimal, carbon_kg=0.9 * loose.optimal.carbon_kg)
+    assert certify_fleet(replace(loose, optimal=said)).residuals["carbon"] > 0.05
+    poor = Objective("carbon", cost_cap_usd=0.9 * loose.optimal.cost_usd)  # type: ignore[arg-type]
+    with pytest.raises(InfeasibleError, match="cost of the fleet is capped"):
+        fleet(replace(s, objective=poor))
+
+
+def test_more_may_run_in_an_hour_than_arrives_in_it() -> None:
+    """Where waiting work gathers in few hours, a region holds more accelerators than any hour's
+    arrivals could use there."""
+    s = served(patient(asked(0, embodied_kg_per_gpu_year=HELD["embodied_kg_per_gpu_year"]), 2))
+    s = replace(s, objective=Objective(carbon_price_usd_per_t=1e5))
+    proven(fleet(s), whole_fleet(s, {}))
