@@ -29,7 +29,7 @@ FORMULA = {
     "limits": lp.limit_rows,
 }
 """Rows that are of no single hour's constraint: what states their formula."""
-BY_HOUR = [c.name for c in constraints() if c.name in ("capacity", "mean_accuracy")]
+BY_HOUR = [c.name for c in constraints() if c.name in ("capacity", "shared_site", "mean_accuracy")]
 NAMES = [*FORMULA, *BY_HOUR, degraded_share.DegradedShare.name, *OBJECTIVES]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.limit import Limit
 from wattlas.placement.problem.lp import ColumnLayout, Costs
 from wattlas.placement.problem.rows import Rows
+from wattlas.placement.problem.shared_sites import SharedSites
 from wattlas.placement.problem.unit_values import carbon, cost
 from wattlas.placement.window.linked_program import layout_of, link_costs, program_rows
 
@@ -99,7 +101,8 @@ def tiny_program() -> ColumnLayout:
         objective=Objective(carbon_price_usd_per_t=100.0),
         share_caps=(ShareCap("D-fast", ("D",), ("fast",), 0.25, Window.HOUR),),
     )
-    instance = build_instance(scenario)
+    sites = SharedSites(np.array([[2.0, 0.0]]), np.array([6.5]))
+    instance = replace(build_instance(scenario), sites=sites)
     return layout_of(instance, np.array([0, 1, 2]), links(scenario), {})
 
 
@@ -169,6 +172,7 @@ def row_names(layout: ColumnLayout, block: Rows) -> list[str]:
     one_hour = {
         "demand": who,
         "capacity": [r.id for r, on in zip(s.regions, limited, strict=True) if on],
+        "shared_site": ["oslo"],
         "mean_accuracy": [k.id for k, on in zip(s.classes, limited, strict=True) if on],
         "degraded_share": [cap.id for cap in s.share_caps],
         "holding": held,

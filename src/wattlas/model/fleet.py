@@ -95,6 +95,9 @@ class NeedPrice:
     by_hour: np.ndarray | None = None
     """Where requests may wait: what it pays for the need of each hour, USD, (T,), `usd` together.
     Else it is of the hour that needs most."""
+    sites: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    """Of sites that take so many of several kinds, those by the hour among them: how much of the
+    need a place covers."""
 
 
 @dataclass(frozen=True)

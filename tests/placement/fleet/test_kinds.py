@@ -166,16 +166,11 @@ def test_a_kind_that_no_point_names_is_refused() -> None:
     assert all(word in text for word in ("region-9", "accelerators.H10", "reserved_usd"))
 
 
-def test_a_shared_bound_beside_on_demand_is_refused() -> None:
-    """What is left for an hour's on-demand accelerators is then one number for two kinds."""
-    s, kinds = mixed(0, "on demand", **SITES["capacity"])
-    with pytest.raises(InputError, match=r"region-0.capacity_max"):
-        fleet(by_kind(s, kinds))
-
-
-def test_a_site_too_small_is_infeasible() -> None:
-    """Each kind alone would fit, and both together do not."""
-    s, kinds = mixed(0, capacity_max=(0.5, 0.5, 0.5, 0.5))
+@pytest.mark.parametrize("more", ["plain", "on demand"])
+def test_a_site_too_small_is_infeasible(more: str) -> None:
+    """Each kind alone would fit, and both together do not, by the hour neither."""
+    s, kinds = mixed(0, more, capacity_max=(0.5, 0.5, 0.5, 0.5))
+    s = replace(s, classes=tuple(replace(k, unserved_usd_per_request=None) for k in s.classes))
     with pytest.raises(InfeasibleError, match="capacity_max"):
         fleet(by_kind(s, kinds))
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 import wattlas
-from tests.placement.fleet.test_fleet_exact import HELD, ON_DEMAND
+from tests.placement.fleet.kinds_oracle import Kinds
+from tests.placement.fleet.test_fleet_exact import ALIKE, HELD, ON_DEMAND
 from tests.placement.fleet.test_fleet_exact import asked_alike as asked
+from tests.placement.fleet.test_kinds import mixed
 from tests.placement.fleet.whole_oracle import Whole, whole_fleet
 from tests.placement.waiting.test_fleet_under_caps import under_caps
 from tests.placement.waiting.test_waiting_fleet import LOST, patient
 from wattlas.errors import InfeasibleError
 from wattlas.model.fleet import Fleet
-from wattlas.model.objective import Objective, Window
+from wattlas.model.kinds import by_kind
+from wattlas.model.objective import Objective, Solver, Window
 from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
 from wattlas.placement.fleet import tied_question, waiting
@@ -23,6 +28,7 @@ from wattlas.placement.fleet.certificate import certify_fleet
 from wattlas.placement.fleet.fleet import fleet
 
 OUTAGE_GPU = 0.3
+SITES = [[0], [1], [2]]
 LEAST_CARBON = Objective("carbon")  # type: ignore[arg-type]
 
 
@@ -32,9 +38,9 @@ def served(s: Scenario) -> Scenario:
     return replace(s, classes=classes)
 
 
-def survivor(s: Scenario, lost: Sequence[Sequence[int]]) -> Fleet:
+def survivor(s: Scenario, lost: Sequence[Sequence[int]], kinds: Kinds | None = None) -> Fleet:
     names = [[s.regions[r].id for r in regions] for regions in lost]
-    return fleet(s, survive=names, outage_on_demand_gpu=OUTAGE_GPU)
+    return fleet(by_kind(s, kinds or {}), survive=names, outage_on_demand_gpu=OUTAGE_GPU)
 
 
 def only_cuts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,6 +48,34 @@ def only_cuts(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (tied_question, waiting):
         monkeypatch.setattr(module, "joint", lambda *_: None)
         monkeypatch.setattr(module, "EXACT", 1e-7)
+
+
+def of_kinds(
+    seed: int, lost: Sequence[Sequence[int]], steps: int = 0, window: Window | None = None,
+    *, power: bool = False, must: bool = True,
+) -> tuple[Scenario, Kinds]:  # fmt: skip
+    """A world of two kinds, some on demand, whose sites take as many of them together, or as much
+    power, as fleets of other prices have there."""
+    s, kinds = mixed(seed, "on demand")
+    kinds = {site: {kind: dict(said) for kind, said in own.items()} for site, own in kinds.items()}
+    kinds["region-0"]["H100"] |= {"utilisation_max": 0.8, "embodied_kg_per_gpu_year": 300.0}
+    kinds["region-1"]["B200"] |= {"reserved_gpu_max": 0.6, "embodied_kg_per_gpu_year": 300.0}
+    s = patient(replace(served(s) if must else s, hours=ALIKE), steps)
+    s = s if window is None else under_caps(s, window)
+    other = {}
+    for n, (site, own) in enumerate(kinds.items()):
+        times = (0.3, 1.5, 3.0)[(n + seed) % 3]
+        other[site] = {
+            kind: {name: times * usd if "usd" in name else usd for name, usd in said.items()}
+            for kind, said in own.items()
+        }
+    taken = whole_fleet(s, other, lost, OUTAGE_GPU).taken(s, other, power=power)
+    name = "power_max_kw" if power else "capacity_max"
+    regions = tuple(
+        replace(region, **{name: 1.01 * most if region.id in kinds else math.inf})  # type: ignore[arg-type]
+        for region, most in zip(s.regions, taken, strict=True)
+    )
+    return replace(s, regions=regions), kinds
 
 
 def proven(found: Fleet, expected: Whole) -> None:
@@ -145,3 +179,76 @@ def test_more_may_run_in_an_hour_than_arrives_in_it() -> None:
     s = served(patient(asked(0, embodied_kg_per_gpu_year=HELD["embodied_kg_per_gpu_year"]), 2))
     s = replace(s, objective=Objective(carbon_price_usd_per_t=1e5))
     proven(fleet(s), whole_fleet(s, {}))
+
+
+@pytest.mark.parametrize(
+    ("seed", "lost", "power", "solver"),
+    [
+        (0, SITES, False, Solver.ENGINE),
+        (1, SITES, True, Solver.HIGHS),
+        (2, [], True, Solver.ENGINE),
+        (3, [], False, Solver.HIGHS),
+    ],
+)
+def test_a_site_takes_what_is_reserved_and_bought_together(
+    seed: int, lost: list[list[int]], power: bool, solver: Solver
+) -> None:
+    """Accelerators, or power, of all kinds of a site, those by the hour among them, in every hour
+    and outage: cost and bound are those of one program, and the bound of the site costs."""
+    s, kinds = of_kinds(seed, lost, power=power, must=seed != 2)
+    found = survivor(replace(s, solver=solver), lost, kinds)
+    proven(found, whole_fleet(s, kinds, lost, OUTAGE_GPU))
+    free = replace(s, regions=tuple(replace(r, capacity_max=math.inf, power_max_kw=math.inf)
+                                    for r in s.regions))  # fmt: skip
+    assert whole_fleet(free, kinds, lost, OUTAGE_GPU).usd < found.optimal.cost_usd * (1 - 1e-3)
+    paid = [*found.prices.sites, *(need.usd * need.sites.max() for need in found.prices.needs)]
+    assert (found.prices.duals["shared_site"] < 0).any() or max(paid) > 0
+
+
+@pytest.mark.parametrize(
+    ("seed", "lost", "steps", "window", "cuts"),
+    [
+        (1, [], 0, Window.ALL, False),
+        (1, SITES, 2, None, False),
+        (0, SITES, 0, Window.DAY, True),
+        (2, [], 2, None, True),
+    ],
+)
+def test_sites_of_kinds_beside_contracts_and_waiting(
+    seed: int,
+    lost: list[list[int]],
+    steps: int,
+    window: Window | None,
+    cuts: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Likewise under caps of tiers and where requests wait; a plan at the fleet is feasible."""
+    if cuts:
+        only_cuts(monkeypatch)
+    s, kinds = of_kinds(seed, lost, steps, window)
+    found = survivor(s, lost, kinds)
+    proven(found, whole_fleet(s, kinds, lost, OUTAGE_GPU))
+    placed = wattlas.plan(found.scenario)
+    assert placed.ok
+    assert placed.totals.cost_usd <= found.optimal.cost_usd * (1 + 2e-6)
+
+
+def test_kinds_contracts_waiting_and_a_cap_at_once() -> None:
+    """All of it in one question; the certificate notices more at a site than it takes, and prices
+    of places that are not those of the fleet prove less."""
+    s, kinds = of_kinds(0, [], 2, Window.DAY)
+    cheap = whole_fleet(s, kinds).tonnes
+    clean = whole_fleet(replace(s, objective=LEAST_CARBON), kinds).tonnes
+    s = replace(s, objective=Objective(carbon_cap_t=0.5 * (cheap + clean)))
+    found = fleet(by_kind(s, kinds))
+    proven(found, whole_fleet(s, kinds))
+    assert found.optimal.carbon_kg / 1000 <= 0.5 * (cheap + clean) * (1 + 1e-9)
+    tight = tuple(replace(r, capacity_max=0.9 * r.capacity_max) for r in s.regions)
+    less = replace(found, asked=by_kind(replace(s, regions=tight), kinds))
+    assert certify_fleet(less).residuals["sites"] > 0.05
+    for part in (0.0, 3.0):
+        duals = {name: dual.copy() for name, dual in found.prices.duals.items()}
+        duals["shared_site"] *= part
+        sites = tuple(part * np.array(found.prices.sites))
+        prices = replace(found.prices, duals=duals, sites=sites)
+        assert certify_fleet(replace(found, prices=prices)).gap > 1e-5

@@ -9,8 +9,9 @@ step of running, region, kind and point. Regions are not split by kind. Nothing 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as field_of
 from typing import Any
 
 import highspy
@@ -35,6 +36,27 @@ class Whole:
     usd: float = math.nan
     tonnes: float = math.nan
     highs: float = math.nan
+    values: Mapping[Any, float] = field_of(default_factory=dict)
+
+    def taken(self, s: Scenario, kinds: Kinds, *, power: bool = False) -> list[float]:
+        """The most accelerators of all kinds together, reserved and on demand, that each region has
+        in any step, with outages; or kW at the meter."""
+        pairs = [(r, kind) for r, g in enumerate(s.regions) for kind in kinds.get(g.id, {"": {}})]
+        kw = _kw(s, kinds, [c for c in self.values if c[0] == "w"], pairs)
+        each = kw if power else dict.fromkeys(pairs, 1.0)
+        bought: dict[Any, list[float]] = {}
+        held = [0.0] * len(s.regions)
+        for column, value in self.values.items():
+            if column[0] == "K":
+                held[column[1]] += each[column[1:]] * value
+            elif column[0] == "o":
+                _, name, r, kind, t = column
+                used = value / field(s, kinds, r, kind, "utilisation_max")
+                bought.setdefault((r, name, t), []).append(each[r, kind] * used)
+        return [
+            total + max((sum(v) for (at, *_), v in bought.items() if at == r), default=0.0)
+            for r, total in enumerate(held)
+        ]
 
 
 def whole_fleet(
@@ -68,7 +90,7 @@ def whole_fleet(
     status, values, _ = lp.solve()
     if status != "optimal":
         return Whole(status)
-    return Whole(status, usd.of(values), tonnes.of(values), _highs(lp))
+    return Whole(status, usd.of(values), tonnes.of(values), _highs(lp), values)
 
 
 def _columns(lp: oracle.Program, s: Scenario, kinds: Kinds) -> list[Column]:

@@ -3,6 +3,7 @@
 # Each registers itself, in the order in which constraints are told.
 # isort: off
 from wattlas.placement.constraints import capacity as capacity
+from wattlas.placement.constraints import shared_site as shared_site
 from wattlas.placement.constraints import mean_accuracy as mean_accuracy
 from wattlas.placement.constraints import objective_cap as objective_cap
 from wattlas.placement.constraints import carbon_cap as carbon_cap

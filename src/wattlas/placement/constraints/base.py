@@ -35,6 +35,8 @@ class EngineRows:
     lower: np.ndarray | None = None
     sign: float = 1.0
     capacity: np.ndarray | None = None
+    bought: np.ndarray | None = None
+    """What each region buys counts so much in a row, (J, R), on the side of `HourlyRows`."""
 
 
 @dataclass(frozen=True)

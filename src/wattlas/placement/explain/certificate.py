@@ -261,11 +261,15 @@ class _Proof:
                 yield limit.measure, price
 
     def _surplus_price(self, rows: HourlyRows) -> np.ndarray:
-        """w of each row in each hour, limits at their prices, (J, T); 0 where nothing is sold."""
+        """w of each row in each hour, limits at their prices and what other rows charge for what is
+        bought, (J, T); 0 where nothing is sold."""
         price = np.zeros(rows.upper.shape)
         if rows.surplus is not None:
             for steps, measure in self._weighted():
                 price[:, steps] = measure.per_on_demand[:, None]
+            for name, other in self.rows.items():
+                if other.bought is not None:
+                    price -= other.bought.T @ self.duals[name]
             price = np.where(rows.surplus > 0, price, 0.0)
         return price
 

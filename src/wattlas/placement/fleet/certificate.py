@@ -25,7 +25,7 @@ from wattlas.placement.explain.certificate import bound_by_hour
 from wattlas.placement.fleet.carbon_price import at_price
 from wattlas.placement.fleet.cost import ROUNDING, at_own_price, fleet_cost
 from wattlas.placement.fleet.hours import with_fleet, worth
-from wattlas.placement.fleet.needs import Needs, value_of
+from wattlas.placement.fleet.needs import Needs
 from wattlas.placement.fleet.outage import lost_of
 from wattlas.placement.fleet.placed import placed_residuals, short_part
 from wattlas.placement.fleet.proven import proven_bound
@@ -100,12 +100,13 @@ def _bound(
     part = with_fleet(terms.instance, usable, terms.site)
     duals = fleet.prices.duals
     hours = bound_by_hour(part, terms.measure, duals) @ part.hours
-    slope = worth(part, terms.measure, np.minimum(duals["capacity"], 0.0), terms.site)
+    slope = worth(part, terms.measure, duals, terms.site)
     total, price = float(terms.rent_usd @ usable + hours), terms.rent_usd + slope @ part.hours
     for each in fleet.prices.needs:
-        needs, usd, at = lost[each.lost], max(each.usd, 0.0), np.maximum(each.price, 0.0)
+        needs, usd = lost[each.lost], max(each.usd, 0.0)
+        at = needs.priced(np.maximum(np.concatenate([each.price, each.sites]), 0.0))
         need = needs.most_at(at, needs.use_at(at))
-        total += usd * (need.gpu_h - value_of(at, needs.room(usable)))
+        total += usd * (need.gpu_h - needs.value(at, usable))
         price = price - usd * needs.counts(at, usable)
     for row, said in zip(terms.rows, fleet.prices.sites, strict=True):
         usd = max(said, 0.0)

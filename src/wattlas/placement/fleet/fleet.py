@@ -133,7 +133,7 @@ def _tied(
     return fleet_that_waits(
         scenario,
         still,
-        lambda asked: fleet_under_caps(asked, still),
+        lambda asked: fleet_under_caps(asked, still, survive, outage_on_demand_gpu),
         lambda terms: lost_of(terms, survive, outage_on_demand_gpu),
     )
 

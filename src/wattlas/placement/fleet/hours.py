@@ -7,12 +7,14 @@ can be served at all is asked first, of all at once: see `needs`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from wattlas.errors import SolverError
+from wattlas.placement.constraints.shared_site import NAME as SHARED_SITE
 from wattlas.placement.fleet.master import CutMaster, Cuts
 from wattlas.placement.fleet.needs import SHORT, Needs
 from wattlas.placement.hour.dispatch import solve_hours
@@ -169,8 +171,7 @@ class FleetHours:
         short_slope = np.zeros(slope.shape)
         if len(shed):
             needs = Needs(self.instance, self.site)
-            room = np.repeat(needs.room(gpu)[:, None], len(shed), axis=1)
-            lacking = needs.shortage(shed, room)
+            lacking = needs.shortage(shed, gpu)
             short[shed] = lacking.short
             short_slope[:, shed] = -np.array([needs.counts(p, gpu) for p in lacking.price.T]).T
             again = shed[short[shed] == 0]
@@ -212,8 +213,7 @@ class FleetHours:
         self, part: Instance, measure: Measure, solution: Solution
     ) -> tuple[np.ndarray, np.ndarray]:
         """(value, slope in K) of every hour, hours counted."""
-        slope = worth(part, measure, solution.duals["capacity"], self.site)
-        return solution.value, slope * part.hours
+        return solution.value, worth(part, measure, solution.duals, self.site) * part.hours
 
     def _solved(
         self, part: Instance, measure: Measure, steps: np.ndarray, memory: dict[str, Any] | None
@@ -242,15 +242,20 @@ def _shed_hours(instance: Instance, flows: SourceFlows, part: float = SHED) -> n
     return np.flatnonzero(shed > part * (lean @ instance.demand))
 
 
-def worth(instance: Instance, measure: Measure, dual: np.ndarray, site: np.ndarray) -> np.ndarray:
-    """Change of the hour's optimum per further reserved accelerator, ≤ 0, (R, T).
+def worth(
+    instance: Instance, measure: Measure, duals: Mapping[str, np.ndarray], site: np.ndarray
+) -> np.ndarray:
+    """Change of the hour's optimum per further reserved accelerator, (R, T).
 
     Where the site is full, one more that is reserved is one fewer on demand: it saves that one's
-    price at most.
+    price at most; and of several kinds, it takes a place that others would pay for.
     """
+    dual = np.minimum(duals["capacity"], 0.0)
     full = np.isfinite(site) & (instance.scenario.on_demand_gpu > 0)
     at_limit = full[:, None] & (instance.capacity + instance.surplus >= site[:, None])
     slope: np.ndarray = np.where(at_limit, np.maximum(dual, -measure.per_on_demand[:, None]), dual)
+    if instance.sites is not None:
+        slope = slope + instance.sites.charged(np.maximum(-duals[SHARED_SITE], 0.0))
     return slope
 
 

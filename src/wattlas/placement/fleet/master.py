@@ -74,7 +74,9 @@ class CutMaster:
         """Where excess + slope·(y' − y) > 0 nothing is possible: excess (n,), slope (n, Y); `why`
         is kept with each.
         """
-        steepest = np.maximum(np.abs(slope).max(axis=1, initial=0.0), 1e-300)
+        steepest = np.abs(slope).max(axis=1, initial=0.0)
+        # What no fleet changes is a row without entries: nothing is possible.
+        steepest = np.where(steepest > 0, steepest, np.maximum(np.abs(excess), 1e-300) / self.unit)
         none = np.full(len(excess), -1)
         size, point = 1.0 / (self.unit * steepest), np.tile(y, (len(excess), 1))
         reason = np.full(len(excess), None)

@@ -4,8 +4,10 @@ An hour t that must be served is short of
 
     S_t(K) = max over π ≥ 0 of  Σ_s d_st·min(lean_s, min_r g_sr·π_r) − Σ_r π_r·(K_r + o_r)
 
-GPU-h/h at the leanest operating points. Its program differs from that of another hour in the demand
-alone. Where one hour asks for no more of anything than another, it needs no more. Prices π that
+GPU-h/h at the leanest operating points. Where sites take so many of several kinds together, prices
+σ of these stand beside π: Σ π·o is then Σ max(0, π_r − a_r·σ)·O_r + σ·(most − Σ a·K). Its program
+differs from that of another hour in the demand alone. Where one hour asks for no more of anything
+than another, it needs no more. Prices π that
 prove one hour short are tried on every hour by one product of matrices: the hour that needs most is
 the cut. And a routing that serves one hour serves every hour whose load it fits: some dozens of a
 year are solved before all are known to be served, or one is short.
@@ -21,8 +23,9 @@ import numpy as np
 from wattlas.model.objective import Solver
 from wattlas.placement.constraints.degraded_share import dealt_out
 from wattlas.placement.constraints.registry import hourly_rows
+from wattlas.placement.constraints.shared_site import NAME as SHARED_SITE
 from wattlas.placement.fleet.master import CutMaster
-from wattlas.placement.fleet.routings import Routes, Routings
+from wattlas.placement.fleet.routings import Room, Routes, Routings
 from wattlas.placement.hour.dispatch import solve_hours
 from wattlas.placement.hour.engine_hour import worth_it
 from wattlas.placement.problem.flows import SourceFlows
@@ -47,7 +50,8 @@ _TINY = 1e-300
 @dataclass(frozen=True)
 class Shortage:
     """Some hours: `short` (H,) GPU-h/h that cannot be served, 0 where that is rounding; the prices
-    π (R, H) of accelerators that prove it; and the flows, whose hours count from 0."""
+    (R + J, H) of accelerators, and of what sites take, that prove it; and the flows, whose hours
+    count from 0."""
 
     short: np.ndarray
     price: np.ndarray
@@ -58,8 +62,8 @@ class Shortage:
 
 @dataclass(frozen=True)
 class Need:
-    """At prices π (R,) of accelerators the hour `step` needs `gpu_h` of them: no fleet serves it
-    that has less, Σ_r π_r·(K_r + o_r) < gpu_h."""
+    """At prices (R + J,) of accelerators, and of what sites take, the hour `step` needs `gpu_h` of
+    them: no fleet serves it that has less, Σ_r π_r·(K_r + o_r) < gpu_h."""
 
     price: np.ndarray
     gpu_h: float
@@ -144,8 +148,8 @@ class Needs:
 
     @cached_property
     def apart(self) -> bool:
-        """Whether capacity alone ties the demands of an hour: else a routing is of its hour."""
-        return set(hourly_rows(self.instance)) <= {"capacity"}
+        """Whether accelerators alone tie the demands of an hour: else a routing is of its hour."""
+        return set(hourly_rows(self.instance)) <= {"capacity", SHARED_SITE}
 
     @cached_property
     def routings(self) -> Routings:
@@ -160,11 +164,42 @@ class Needs:
         return Solver.ENGINE if stated is Solver.AUTO and many else stated
 
     def room(self, gpu: np.ndarray) -> np.ndarray:
-        """GPU-h/h that a fleet (R,) has in an hour, on demand included, (R,)."""
+        """GPU-h/h that a fleet (R,) has in an hour, on demand included, (R,), whatever sites take
+        of several kinds together."""
         most = np.minimum(gpu + self.instance.surplus[:, 0], self.site)
         room: np.ndarray = np.maximum(most, gpu)
         room[self.lost] = 0.0
         return room
+
+    def value(self, price: np.ndarray, gpu: np.ndarray) -> float:
+        """Σ π·room of a fleet (R,) at prices (R + J,), as far as sites leave what is bought."""
+        sites = self.instance.sites
+        if sites is None:
+            return value_of(price, self.room(gpu))
+        held, each = self._split(price)
+        most, own = self.instance.surplus[:, 0], sites.own
+        more = np.where(own, np.maximum(held - sites.charged(each), 0.0), 0.0)
+        bought = float(more[more > 0] @ most[more > 0])
+        place = float(each @ sites.most) - float(sites.charged(each) @ gpu)
+        rest = value_of(np.where(own, 0.0, held), self.room(gpu))
+        return rest + float(held[own] @ gpu[own]) + bought + place
+
+    def _split(self, price: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Prices of accelerators (R,), lost ones at none, and of what sites take, (J,)."""
+        held, each = np.split(price.copy(), [len(self.site)])
+        held[self.lost] = 0.0
+        return held, each
+
+    def priced(self, price: np.ndarray) -> np.ndarray:
+        """Prices (R + J,) at which no region has a room without end."""
+        sites = self.instance.sites
+        if sites is None:
+            return price
+        regions = len(self.site)
+        held, each = price[:regions], np.maximum(price[regions:], 0.0)
+        endless = sites.own & np.isinf(self.instance.surplus[:, 0])
+        held = np.where(endless, np.minimum(held, sites.charged(each)), held)
+        return np.concatenate([held, each])
 
     def ask(self, y: np.ndarray, master: CutMaster) -> float:
         """0 where every hour is served, else inf; the master learns why not."""
@@ -174,8 +209,7 @@ class Needs:
         """The master learns of needs that a fleet does not meet; inf if there are any, else 0."""
         if not broken:
             return 0.0
-        room = self.room(y)
-        excess = np.array([_excess(need, room) for need in broken])
+        excess = np.array([self._excess(need, y) for need in broken])
         worst = np.argsort(-excess, kind="stable")[:CUTS]
         slope = np.array([-self.counts(broken[n].price, y) for n in worst])
         master.forbid(excess[worst], slope, y, [(self, broken[n]) for n in worst])
@@ -183,41 +217,49 @@ class Needs:
 
     def counts(self, price: np.ndarray, gpu: np.ndarray) -> np.ndarray:
         """What one more reserved accelerator adds to Σ π·room, (R,)."""
-        counted = price.copy()
-        counted[self.lost] = 0.0
+        counted, each = self._split(price)
         # Where the site is full, one more that is reserved is one fewer on demand.
         most = self.instance.surplus[:, 0]
-        counted[(most > 0) & (gpu + most >= self.site)] = 0.0
-        return counted
+        counted[(most > 0) & np.isfinite(self.site) & (gpu + most >= self.site)] = 0.0
+        sites = self.instance.sites
+        return counted if sites is None else counted - sites.charged(each)
 
     def holds(self, gpu: np.ndarray) -> bool:
         """Whether a fleet (R,) meets all needs that are known."""
-        room = self.room(gpu)
-        return not any(self._is_short(need, room) for need in self.known)
+        return not any(self._is_short(need, gpu) for need in self.known)
 
     def broken(self, gpu: np.ndarray, most: float = np.inf) -> list[Need]:
         """Needs that a fleet does not meet; none where it serves every hour, or where that is not
         settled once so many hours were solved."""
-        room = self.room(gpu)
-        broken = [need for need in self.known if self._is_short(need, room)]
+        broken = [need for need in self.known if self._is_short(need, gpu)]
         if broken:
             return broken
+        room = Room(self.room(gpu), gpu, self.instance.sites)
         left = [self.routings.unserved(n, hours, room) for n, hours in enumerate(self.alike)]
         count, solved = 1, 0
         while solved < most and any(len(hours) for hours in left):
             steps = np.sort(np.concatenate([hours[:count] for hours in left]))
             solved += len(steps)
-            broken = self._solve(steps, room)
+            broken = self._solve(steps, gpu)
             if broken:
                 return broken
             left = [self.routings.unserved(n, hours[count:], room) for n, hours in enumerate(left)]
             count *= GROWTH
         return []
 
-    def shortage(self, steps: np.ndarray, room: np.ndarray) -> Shortage:
-        """The least shortage of some hours, in increasing order, with so much room (R, H)."""
+    def shortage(
+        self, steps: np.ndarray, gpu: np.ndarray, share: np.ndarray | None = None
+    ) -> Shortage:
+        """The least shortage of some hours, in increasing order, at a fleet (R,), or with a share
+        (R, H) of what it has."""
+        share = np.ones((len(gpu), len(steps))) if share is None else share
         part = self.instance.at(steps, self.instance.scenario.at_hours(steps))
-        part = replace(part, capacity=np.ascontiguousarray(room), surplus=np.zeros(room.shape))
+        own = np.zeros(len(gpu), dtype=bool) if part.sites is None else part.sites.own
+        held = np.where(own, gpu, self.room(gpu))
+        bought = np.where(own[:, None], part.surplus, 0.0) * share
+        part = replace(part, capacity=held[:, None] * share, surplus=bought)
+        if part.sites is not None:
+            part = replace(part, sites=part.sites.with_held(gpu, part.capacity))
         measure = replace(zero(part), unit="GPU-h", per_unserved=self.lean)
         all_may_go = replace(part, unserved_usd=self.lean)
         solution = solve_hours(all_may_go, measure, solver=self.solver)
@@ -225,62 +267,63 @@ class Needs:
         gone = flows.where(~flows.served)
         short = np.bincount(gone.hour, self.lean[gone.source] * gone.value, len(steps))
         short = np.where(short > SHORT * self.load[steps], short, 0.0)
-        return Shortage(short, solution.capacity_price, flows, solution.duals)
+        price = solution.capacity_price
+        if part.sites is not None:
+            both = np.concatenate([price, -solution.duals[SHARED_SITE]])
+            price = np.stack([self.priced(each) for each in both.T], axis=1)
+        return Shortage(short, price, flows, solution.duals)
 
-    def _solve(self, steps: np.ndarray, room: np.ndarray) -> list[Need]:
+    def _solve(self, steps: np.ndarray, gpu: np.ndarray) -> list[Need]:
         """Some hours for themselves: needs that are not met, or else routings with headroom.
 
         Where an hour is short of part of the accelerators, what proves it says of what it needs
         more.
         """
         for trial in range(TRIALS + 1):
-            part = np.ones((len(room), len(steps)))
-            answer = self.shortage(
-                steps, room[:, None] * (part if trial == TRIALS else self._part(steps, room))
-            )
+            answer = self.shortage(steps, gpu, None if trial == TRIALS else self._part(steps, gpu))
             if self.apart:
                 self.routings.keep(steps, self.alike_of[steps], answer.short == 0, answer.flows)
             short = np.flatnonzero(answer.short)
             if not len(short):
                 return []
-            broken = self._learn(answer.price[:, short].T, room)
+            broken = self._learn(answer.price[:, short].T, gpu)
             if broken:
                 return broken
             steps = steps[short]
-        return self._each(steps, answer.short[short], answer.price[:, short].T, room)
+        return self._each(steps, answer.short[short], answer.price[:, short].T, gpu)
 
     def of_short(self, steps: np.ndarray, gpu: np.ndarray) -> list[Need]:
         """Needs of some hours, in increasing order, that a fleet does not meet."""
-        room = self.room(gpu)
-        answer = self.shortage(steps, np.repeat(room[:, None], len(steps), axis=1))
+        answer = self.shortage(steps, gpu)
         short = np.flatnonzero(answer.short)
         prices = answer.price[:, short].T
-        broken = self._learn(prices, room) if len(short) else []
-        return broken or self._each(steps[short], answer.short[short], prices, room)
+        broken = self._learn(prices, gpu) if len(short) else []
+        return broken or self._each(steps[short], answer.short[short], prices, gpu)
 
     def _each(
-        self, steps: np.ndarray, short: np.ndarray, prices: np.ndarray, room: np.ndarray
+        self, steps: np.ndarray, short: np.ndarray, prices: np.ndarray, gpu: np.ndarray
     ) -> list[Need]:
         """Needs of hours that are short by a constraint beside capacity: each proves it for itself
         alone."""
-        gpu_h = short + np.array([value_of(price, room) for price in prices])
+        gpu_h = short + np.array([self.value(price, gpu) for price in prices])
         return [Need(*need) for need in zip(prices, gpu_h.tolist(), steps.tolist(), strict=True)]
 
-    def _part(self, steps: np.ndarray, room: np.ndarray) -> np.ndarray:
+    def _part(self, steps: np.ndarray, gpu: np.ndarray) -> np.ndarray:
         """The part of each region's accelerators that hours are solved with, (R, H)."""
+        room = self.room(gpu)
         total = max(float(room.sum()), _TINY)
         least = np.repeat(self.load[None, steps] / total, len(room), axis=0)
         if self.known:
-            value = np.array([value_of(need.price, room) for need in self.known])
+            value = np.array([self.value(need.price, gpu) for need in self.known])
             needed = np.array(self.use) @ self.instance.demand[:, steps]
             needed /= np.maximum(value, _TINY)[:, None]
-            priced = np.array([need.price > 0 for need in self.known])
+            priced = np.array([need.price[: len(room)] > 0 for need in self.known])
             for r in range(len(room)):
                 least[r] = np.maximum(least[r], needed[priced[:, r]].max(axis=0, initial=0.0))
         least = np.minimum(least, 1.0)
         return np.asarray(least + HEADROOM * (1.0 - least))
 
-    def _learn(self, prices: np.ndarray, room: np.ndarray) -> list[Need]:
+    def _learn(self, prices: np.ndarray, gpu: np.ndarray) -> list[Need]:
         """Keep prices (P, R), each with the hour that needs most at them; returns the needs that a
         fleet does not meet."""
         needs = []
@@ -289,18 +332,19 @@ class Needs:
             needs.append(self.most_at(price, use))
             self.use.append(use)
         self.known += needs
-        return [need for need in needs if self._is_short(need, room)]
+        return [need for need in needs if self._is_short(need, gpu)]
 
     def use_at(self, price: np.ndarray) -> np.ndarray:
-        """What a request of each source needs at prices of accelerators, (S,)."""
-        there = np.where(self.instance.allowed.any(axis=2), self.least * price, np.inf)
+        """What a request of each source needs at prices (R + J,), (S,)."""
+        held = price[: len(self.site)]
+        there = np.where(self.instance.allowed.any(axis=2), self.least * held, np.inf)
         return np.asarray(np.minimum(self.lean, there.min(axis=1, initial=np.inf)))
 
     def pays_at(self, price: np.ndarray, degraded: np.ndarray) -> np.ndarray:
-        """What a request of each source that must be served needs at prices of accelerators (R,)
-        and, where caps are dealt out to hours, of degraded requests (J,), whatever its size; (S,).
+        """What a request of each source that must be served needs at prices (R + J,) and, where
+        caps are dealt out to hours, of degraded requests (J',), whatever its size; (S,).
         """
-        paid = self.instance.gpu_h[:, None, :] * price[None, :, None]
+        paid = self.instance.gpu_h[:, None, :] * price[None, : len(self.site), None]
         for each, usd in zip(dealt_out(self.instance), degraded.tolist(), strict=False):
             if usd > 0:
                 paid = paid + usd * each.degraded[:, None, :]
@@ -313,16 +357,15 @@ class Needs:
         most = int(needed.argmax())
         return Need(price, float(needed[most]), int(self.asked[most]))
 
-    def _is_short(self, need: Need, room: np.ndarray) -> bool:
-        return bool(_excess(need, room) > SHORT * self.load[need.step])
+    def _is_short(self, need: Need, gpu: np.ndarray) -> bool:
+        return bool(self._excess(need, gpu) > SHORT * self.load[need.step])
+
+    def _excess(self, need: Need, gpu: np.ndarray) -> float:
+        """GPU-h by which what a fleet has is below a need."""
+        return need.gpu_h - self.value(need.price, gpu)
 
 
 def value_of(price: np.ndarray, room: np.ndarray) -> float:
     """Σ π·room; a room without end has no price."""
     priced = price > 0
     return float(price[priced] @ room[priced])
-
-
-def _excess(need: Need, room: np.ndarray) -> float:
-    """GPU-h by which a room is below a need."""
-    return need.gpu_h - value_of(need.price, room)

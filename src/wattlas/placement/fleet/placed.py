@@ -42,6 +42,7 @@ def placed_residuals(statement: FleetStatement, fleet: Fleet) -> dict[str, float
         "closed": _closed(statement, flows),
         **_served(statement, ran),
         "capacity": _capacity(statement, flows, usable),
+        "sites": _sites(statement, flows, usable),
         "rows": _rows(statement, flows),
         "caps": _caps(statement, flows),
         "outages": _outages(statement, fleet, ran, usable),
@@ -99,6 +100,16 @@ def _capacity(statement: FleetStatement, flows: SourceFlows, usable: np.ndarray)
     return float((over / size).max(initial=0.0))
 
 
+def _sites(statement: FleetStatement, flows: SourceFlows, usable: np.ndarray) -> float:
+    """By what part sites hold more of several kinds, those on demand among them, than they take."""
+    sites = statement.instance.sites
+    if sites is None:
+        return 0.0
+    there = usable[:, None] + _bought(statement, flows, usable)
+    over = (sites.per_gpu @ there - sites.most[:, None]) / np.maximum(sites.most[:, None], _TINY)
+    return float(np.maximum(over, 0.0).max(initial=0.0))
+
+
 def _rows(statement: FleetStatement, flows: SourceFlows) -> float:
     """By what part another row of an hour is broken."""
     instance, worst = statement.instance, 0.0
@@ -145,8 +156,7 @@ def short_part(needs: Needs, usable: np.ndarray) -> float:
     if not needs.broken(usable):
         return 0.0
     every = np.arange(len(needs.load))
-    room = np.repeat(needs.room(usable)[:, None], len(every), axis=1)
-    return float((needs.shortage(every, room).short / np.maximum(needs.load, _TINY)).max())
+    return float((needs.shortage(every, usable).short / np.maximum(needs.load, _TINY)).max())
 
 
 def _cost(statement: FleetStatement, fleet: Fleet, flows: SourceFlows, usable: np.ndarray) -> float:

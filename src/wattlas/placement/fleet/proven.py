@@ -8,6 +8,10 @@ rows of an hour and ω ≥ 0 of needs (at prices π of accelerators a request of
     + Σ_r min over lower ≤ K ≤ upper of f·K − Σ_t h_t·max over what can be bought (μ·(K + o) − w·o)
                                        − Σ_q ω_q·π_qr·(what K leaves of r in the outage q)
 
+Where sites take so many of several kinds together, a place has prices, too: σ by hour, one for what
+is reserved, and one of each need. A region pays them for what it holds and buys, and the sites get
+them for all that they take.
+
 Every part is a minimum of its own, by plain arithmetic: a price of the wrong size or sign makes the
 bound lower, never too high.
 """  # noqa: E501
@@ -23,6 +27,7 @@ from wattlas.model.fleet import FleetPrices, NeedPrice, Outage
 from wattlas.model.plan import UNSERVED
 from wattlas.model.waiting import due
 from wattlas.placement.constraints.registry import hourly_rows
+from wattlas.placement.constraints.shared_site import NAME as SHARED_SITE
 from wattlas.placement.fleet.statement import FleetStatement
 
 CHUNK = 64
@@ -35,9 +40,10 @@ def proven_bound(
     """Below every fleet that serves within caps and patience, and in each outage; USD."""
     instance, hours = statement.instance, statement.instance.hours
     gpu_price = np.maximum(-prices.duals.get("capacity", np.zeros(instance.capacity.shape)), 0.0)
+    place = _Place.of(statement, prices)
     endless = ~np.isfinite(instance.surplus[:, 0]) & ~np.isfinite(statement.terms.site)
-    dearest = np.where(endless, statement.terms.measure.per_on_demand, np.inf)
-    gpu_price = np.minimum(gpu_price, dearest[:, None])
+    dearest = statement.terms.measure.per_on_demand[:, None] + place.bought
+    gpu_price = np.minimum(gpu_price, np.where(endless[:, None], dearest, np.inf))
     rows = _row_prices(statement, prices)
     needs = [need for each in prices.needs if (need := _need(statement, each, outages)) is not None]
     usd = _least_usd(statement, gpu_price, rows, np.maximum(prices.caps, 0.0)) * hours
@@ -51,20 +57,56 @@ def proven_bound(
         total += float((np.where(dual != 0, side, 0.0) * dual).sum(axis=0) @ hours)
     caps = zip(statement.limits(), prices.caps, strict=False)
     total -= sum(max(float(price), 0.0) * limit.bound for limit, price in caps)
+    total -= place.all_usd + sum(float(need.usd.sum()) * need.place_usd for need in needs)
     return total + sum(
-        _held_usd(statement, r, gpu_price[r], needs) for r in range(len(statement.terms.site))
+        _held_usd(statement, r, gpu_price[r], place, needs)
+        for r in range(len(statement.terms.site))
     )
+
+
+@dataclass(frozen=True)
+class _Place:
+    """What an accelerator of each region pays for its place: bought in an hour, (R, T), and
+    reserved, (R,), hours counted; and what all places are paid, USD."""
+
+    bought: np.ndarray
+    held: np.ndarray
+    all_usd: float
+
+    @staticmethod
+    def of(statement: FleetStatement, prices: FleetPrices) -> _Place:
+        """By the prices of what sites take."""
+        instance, hours = statement.instance, statement.instance.hours
+        bought, held, total = (
+            np.zeros(instance.capacity.shape),
+            np.zeros(len(instance.capacity)),
+            0.0,
+        )
+        for row, said in zip(statement.terms.rows, prices.sites, strict=False):
+            usd = max(float(said), 0.0)
+            held, total = held + usd * row.per_gpu, total + usd * row.most
+        if instance.sites is not None and SHARED_SITE in prices.duals:
+            by_hour = np.maximum(-prices.duals[SHARED_SITE], 0.0)
+            bought = instance.sites.charged(by_hour)
+            held, total = (
+                held + bought @ hours,
+                total + float(instance.sites.most @ by_hour @ hours),
+            )
+        return _Place(bought, held, total)
 
 
 @dataclass(frozen=True)
 class _Priced:
     """A need at prices `price` (R,), 0 where regions are lost: `use` (S,) of a request of each
-    source, `usd` (T,) that it is paid in each hour, `bought` (R,) that there is on demand."""
+    source, `usd` (T,) that it is paid in each hour, `bought` (R,) that there is on demand, what a
+    `place` of each region (R,) costs at its prices, and what all places are then paid."""
 
     price: np.ndarray
     use: np.ndarray
     usd: np.ndarray
     bought: np.ndarray
+    place: np.ndarray
+    place_usd: float
 
 
 def _need(statement: FleetStatement, need: NeedPrice, outages: Sequence[Outage]) -> _Priced | None:
@@ -76,7 +118,13 @@ def _need(statement: FleetStatement, need: NeedPrice, outages: Sequence[Outage])
     lost = np.isin(ids, need.lost)
     price = np.where(lost, 0.0, np.maximum(need.price, 0.0))
     bought = np.minimum(instance.surplus[:, 0], limit[0] if need.lost else np.inf)
-    if (np.isinf(bought) & np.isinf(statement.terms.site) & (price > 0)).any():
+    place, place_usd, sites = np.zeros(len(ids)), 0.0, instance.sites
+    if sites is not None and len(need.sites) == len(sites.most):
+        each = np.maximum(need.sites, 0.0)
+        place, place_usd = sites.charged(each), float(sites.most @ each)
+    endless = np.isinf(bought) & np.isinf(statement.terms.site)
+    price = np.where(endless & (place > 0), np.minimum(price, place), price)
+    if (endless & (price > place)).any():
         return None
     open_to = instance.allowed.copy()
     if instance.after_loss is not None:
@@ -87,14 +135,14 @@ def _need(statement: FleetStatement, need: NeedPrice, outages: Sequence[Outage])
     use = paid.min(axis=(1, 2), initial=np.inf)
     # What has no place then, or need not be served, needs nothing.
     use = np.where(np.isfinite(use) & np.isnan(instance.unserved_usd), use, 0.0)
-    return _Priced(price, use, np.maximum(need.by_hour, 0.0), bought)
+    return _Priced(price, use, np.maximum(need.by_hour, 0.0), bought, place, place_usd)
 
 
 def _row_prices(statement: FleetStatement, prices: FleetPrices) -> dict[str, np.ndarray]:
     """Duals of the rows of an hour beside capacity, (J, T); of a side that there is none of, 0."""
     out = {}
     for name, row in hourly_rows(statement.instance).items():
-        if name != "capacity" and name in prices.duals:
+        if name not in ("capacity", SHARED_SITE) and name in prices.duals:
             up = np.where(np.isfinite(row.lower), np.maximum(prices.duals[name], 0.0), 0.0)
             down = np.where(np.isfinite(row.upper), np.minimum(prices.duals[name], 0.0), 0.0)
             out[name] = up + down
@@ -154,16 +202,24 @@ def _within_patience(statement: FleetStatement, usd: np.ndarray) -> np.ndarray:
 
 
 def _held_usd(
-    statement: FleetStatement, r: int, gpu_price: np.ndarray, needs: Sequence[_Priced]
+    statement: FleetStatement,
+    r: int,
+    gpu_price: np.ndarray,
+    place: _Place,
+    needs: Sequence[_Priced],
 ) -> float:
     """The least over a region's accelerators of their rent less what prices and needs pay for
     them: piecewise linear, so that one of its corners is the least."""
     terms, hours = statement.terms, statement.instance.hours
     site, surplus = float(terms.site[r]), float(statement.instance.surplus[r, 0])
-    paid, rent = float(gpu_price @ hours), float(terms.rent_usd[r])
-    over = np.maximum(gpu_price - terms.measure.per_on_demand[r], 0.0)
+    paid, rent = float(gpu_price @ hours), float(terms.rent_usd[r] + place.held[r])
+    over = np.maximum(gpu_price - (terms.measure.per_on_demand[r] + place.bought[r]), 0.0)
     over_usd = float(over @ hours)
-    own = [(float(need.usd.sum() * need.price[r]), float(need.bought[r])) for need in needs]
+    own = [
+        (float(need.usd.sum() * (need.price[r] - need.place[r])), float(need.bought[r]))
+        for need in needs
+    ]
+    rent -= sum(min(usd, 0.0) for usd, _ in own)
     own = [(usd, bought) for usd, bought in own if usd > 0]
     low, high = float(terms.lower[r]), float(terms.upper[r])
     corners = [low, high, *(site - bought for bought in (surplus, *(b for _, b in own)))]

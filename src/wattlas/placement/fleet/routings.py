@@ -8,6 +8,7 @@ import numpy as np
 
 from wattlas.placement.problem.flows import SourceFlows
 from wattlas.placement.problem.instance import Instance
+from wattlas.placement.problem.shared_sites import SharedSites
 
 ROUNDING = 1e-10
 """Load above what a region has by this part of it is rounding, far below a shortage that counts."""
@@ -22,6 +23,25 @@ FEW = 16
 """So few hours are tried at once."""
 _TINY = 1e-300
 _NONE = np.zeros((0, 0))
+
+
+@dataclass(frozen=True)
+class Room:
+    """What a fleet has in an hour: `most` (R,), of which `held` (R,) is reserved, and what `sites`
+    take of what is bought beyond that."""
+
+    most: np.ndarray
+    held: np.ndarray
+    sites: SharedSites | None = None
+
+    def within(self, load: np.ndarray) -> np.ndarray:
+        """Which loads (R, H), none above the most, the sites take, bool, (H,)."""
+        if self.sites is None:
+            return np.ones(load.shape[1], dtype=bool)
+        bought = self.sites.per_gpu @ np.maximum(load - self.held[:, None], 0.0)
+        left = self.sites.left(self.held)
+        slack = ROUNDING * (self.sites.per_gpu @ load + left[:, None])
+        return np.asarray((bought <= left[:, None] + slack).all(axis=0))
 
 
 @dataclass
@@ -65,9 +85,9 @@ class Routings:
         route[at, idle] = self.least[idle, at]
         return route
 
-    def unserved(self, alike: int, steps: np.ndarray, room: np.ndarray) -> np.ndarray:
+    def unserved(self, alike: int, steps: np.ndarray, room: Room) -> np.ndarray:
         """The hours of a UTC hour of the day that no routing of it is known to serve."""
-        most = (1.0 + ROUNDING) * room
+        most = (1.0 + ROUNDING) * room.most
         routes = self.routes.get(alike, [])
         served = [0] * len(routes)
         # An hour's in one piece. Kept for all hours of all outages it took 160 MiB of a study.
@@ -76,6 +96,8 @@ class Routings:
             if not len(steps):
                 break
             fit = fits(route, demand, most)
+            if room.sites is not None:
+                fit[fit] = room.within(route @ demand[fit].T)
             served[n] = int(fit.sum())
             if served[n]:
                 steps, demand = steps[~fit], demand[~fit]

@@ -1,9 +1,12 @@
 """What a site takes: accelerators, and power at the meter; of all its kinds together.
 
 A region with accelerators of one kind has a bound for itself, K_r + o_rt ≤ site_r. Where a site has
-several kinds, each a region, their reserved accelerators share what it takes:
+several kinds, each a region, they share what it takes:
 
     Σ_r a_r·K_r ≤ most        a_r = 1, or kW at the meter of an accelerator at its hungriest point
+
+and where some are bought by the hour, Σ_r a_r·(K_r + o_rt) ≤ most in every hour, a row of its
+program (`shared_site`).
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import numpy as np
 from wattlas.errors import InputError, Problem
 from wattlas.model.scenario import Scenario
 from wattlas.placement.problem.instance import Instance
+from wattlas.placement.problem.shared_sites import SharedSites
 
 if TYPE_CHECKING:
     from wattlas.placement.fleet.master import CutMaster
@@ -91,14 +95,8 @@ def most_gpu(instance: Instance) -> np.ndarray:
 def site_rows(instance: Instance, held: np.ndarray) -> tuple[SiteRow, ...]:
     """What each site of several kinds takes of them together; `held` (R,) accelerators for each
     that is usable.
-
-    Raises InputError where such a site may also buy by the hour: what is left for that in an hour
-    is one number for several kinds.
     """
     scenario, kw = instance.scenario, kw_at_meter(instance)
-    refuse = list(_bought(scenario))
-    if refuse:
-        raise InputError(refuse)
     rows = []
     for own in _shared(scenario):
         first = scenario.regions[int(own[0])]
@@ -110,11 +108,22 @@ def site_rows(instance: Instance, held: np.ndarray) -> tuple[SiteRow, ...]:
     return tuple(rows)
 
 
+def shared_sites(instance: Instance, rows: Sequence[SiteRow]) -> SharedSites | None:
+    """Those of the rows whose sites may buy by the hour; None where none may."""
+    buys = np.flatnonzero(instance.surplus.any(axis=1))
+    bought = [row for row in rows if row.per_gpu[buys].any()]
+    if not bought:
+        return None
+    return SharedSites(
+        np.stack([row.per_gpu for row in bought]), np.array([row.most for row in bought])
+    )
+
+
 def refuse_rows(rows: Sequence[SiteRow]) -> None:
-    """InputError where sites of several kinds have a bound of all together, for searches that do
+    """InputError where sites of several kinds have a bound of all together, for a search that does
     not hold it."""
     if rows:
-        what = "is of several kinds of accelerators, and not held where requests wait or under caps"
+        what = "is of several kinds of accelerators, and not held where a contract resizes a fleet"
         fix = "Bound each kind by reserved_gpu_max instead."
         raise InputError([Problem("regions.*.capacity_max, power_max_kw", what, fix)])
 
@@ -125,15 +134,3 @@ def _shared(scenario: Scenario) -> Iterator[np.ndarray]:
         own = np.flatnonzero(scenario.site == site)
         if len(own) > 1:
             yield own
-
-
-def _bought(scenario: Scenario) -> Iterator[Problem]:
-    for own in _shared(scenario):
-        regions = [scenario.regions[r] for r in own.tolist()]
-        if not any(region.on_demand_gpu for region in regions):
-            continue
-        for name in ("capacity_max", "power_max_kw"):
-            if np.isfinite(getattr(regions[0], name)):
-                what = "is of several kinds of accelerators, some of which are bought by the hour"
-                fix = "Bound each kind by reserved_gpu_max and on_demand_gpu instead."
-                yield Problem(f"regions.{regions[0].site}.{name}", what, fix)

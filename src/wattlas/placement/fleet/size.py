@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -144,7 +144,8 @@ class Sizing:
         self, part: FleetHours, master: CutMaster, start: np.ndarray, exact: float, tick: Tick
     ) -> Least:
         """The fleet for a sample that serves all hours: found for some, and then asked of all."""
-        cost, footing = ServedHours(part, self.needs), Footing(self.terms.upper, self.needs.holds)
+        inside = within_sites(self.terms, self.terms.upper)
+        cost, footing = ServedHours(part, self.needs), Footing(inside, self.needs.holds)
         some = least(
             Together(cost, self.forbid), master, [start], exact=exact, tick=tick, footing=footing
         )
@@ -160,7 +161,12 @@ class Sizing:
         forbidding, rows = np.flatnonzero(cuts.group < 0), self.terms.rows
         told = [*zip(cuts.why[forbidding], weight[forbidding].tolist(), strict=True)]
         needs = tuple(
-            NeedPrice(tuple(ids[r] for r in why[0].lost), why[1].price, usd)
+            NeedPrice(
+                tuple(ids[r] for r in why[0].lost),
+                why[1].price[: len(ids)],
+                usd,
+                sites=why[1].price[len(ids) :],
+            )
             for why, usd in told
             if not isinstance(why, SiteRow)
         )
@@ -192,6 +198,16 @@ def _master(terms: FleetTerms, group: np.ndarray, floor: np.ndarray) -> CutMaste
     master = CutMaster(terms.rent_usd, terms.lower, terms.upper, np.bincount(group, floor))
     SiteRows(terms.rows).teach(master)
     return master
+
+
+def within_sites(terms: FleetTerms, gpu: np.ndarray) -> np.ndarray:
+    """A fleet (R,), nearer to the least where sites do not take it."""
+    part = 1.0
+    for row in terms.rows:
+        least, more = float(row.per_gpu @ terms.lower), float(row.per_gpu @ (gpu - terms.lower))
+        if least + more > row.most:
+            part = min(part, max(row.most - least, 0.0) / more)
+    return np.asarray(terms.lower + part * (gpu - terms.lower))
 
 
 def first_guess(terms: FleetTerms) -> np.ndarray:
@@ -265,11 +281,12 @@ def groups_of(terms: FleetTerms) -> np.ndarray:
 def refuse_short(terms: FleetTerms, needs: Needs) -> None:
     """InfeasibleError where even the most accelerators cannot serve an hour."""
     instance = terms.instance
+    if instance.sites is not None:  # The most of each kind is more than a site takes of all.
+        needs = Needs(replace(instance, sites=None), terms.site)
     if not needs.broken(terms.upper):
         return
     every = np.arange(instance.demand.shape[1])
-    room = np.repeat(needs.room(terms.upper)[:, None], len(every), axis=1)
-    short = needs.shortage(every, room).short
+    short = needs.shortage(every, terms.upper).short
     worst = int(short.argmax())
     when = np.datetime_as_string(instance.scenario.hours.utc[worst], unit="m")
     raise InfeasibleError(

@@ -14,7 +14,6 @@ from wattlas.model.objective import Objective
 from wattlas.model.scenario import Scenario
 from wattlas.placement.constraints.registry import coupling
 from wattlas.placement.constraints.waiting import without_waiting
-from wattlas.placement.fleet.sites import refuse_rows
 from wattlas.placement.fleet.terms import FleetTerms, terms_of
 from wattlas.placement.problem.arrivals import Arrivals, left_by_waiting
 from wattlas.placement.problem.instance import Instance, with_state_copies
@@ -57,7 +56,6 @@ class FleetStatement:
 
         plain = replace(still, share_caps=()) if capped else still
         terms = terms_of(plain, build if capped else with_state_copies, most_asked)
-        refuse_rows(terms.rows)
         patient = replace(terms.instance.scenario, classes=scenario.classes)
         whole = replace(terms.instance, scenario=patient, by_arrival=capped and scenario.waits)
         return FleetStatement(scenario, terms, whole, Arrivals.of(whole))

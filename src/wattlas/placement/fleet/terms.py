@@ -20,7 +20,7 @@ from wattlas.model.scenario import Scenario
 from wattlas.model.unit_values import carbon_t_per_kwh, energy_usd_per_kwh
 from wattlas.placement.constraints.registry import coupling, links
 from wattlas.placement.explain import conflict
-from wattlas.placement.fleet.sites import SiteRow, most_gpu, site_rows
+from wattlas.placement.fleet.sites import SiteRow, most_gpu, shared_sites, site_rows
 from wattlas.placement.hour.merge_sources import merged
 from wattlas.placement.problem.instance import Instance, with_state_copies
 from wattlas.placement.problem.unit_values import Measure, cost
@@ -47,7 +47,7 @@ class FleetTerms:
     own_peaks: np.ndarray
     """The fleet if every region served its own baseline demand alone."""
     rows: tuple[SiteRow, ...] = ()
-    """What sites of several kinds take of them together."""
+    """What sites of several kinds take of them together; `site` is inf for those that may buy."""
 
 
 def terms_of(
@@ -88,6 +88,10 @@ def terms_of(
     useful = (ever.most_gpu_h.T @ most_asked(instance)).max(axis=1, initial=0.0)
     site = most_gpu(instance) / held
     most = np.minimum(_of(scenario, "reserved_gpu_max") / held, np.minimum(useful, site))
+    rows = site_rows(instance, held)
+    instance = replace(instance, sites=shared_sites(instance, rows))
+    if instance.sites is not None:
+        site = np.where(instance.sites.own, np.inf, site)
     lower = _of(scenario, "reserved_gpu_min") / held
     return FleetTerms(
         instance,
@@ -99,7 +103,7 @@ def terms_of(
         held,
         carbon_t(scenario) * held,
         own,
-        site_rows(instance, held),
+        rows,
     )
 
 

@@ -25,6 +25,7 @@ from wattlas.placement.fleet.dealt import Dealt
 from wattlas.placement.fleet.hours import with_fleet
 from wattlas.placement.fleet.levelled import Levelled
 from wattlas.placement.fleet.outage import Lost, lost_of
+from wattlas.placement.fleet.size import within_sites
 from wattlas.placement.fleet.statement import FleetStatement
 from wattlas.placement.fleet.terms import FleetTerms, terms_of
 from wattlas.placement.fleet.waiting import PROVEN, waits_at
@@ -110,6 +111,11 @@ class TiedQuestion:
         except InfeasibleError:
             return ran, None
 
+    @property
+    def most(self) -> np.ndarray:
+        """As many accelerators (R,) as bounds and sites take."""
+        return within_sites(self.terms, self.terms.upper)
+
     @cached_property
     def found(self) -> Joint:
         """Fleet, waiting and what is degraded."""
@@ -124,7 +130,7 @@ class TiedQuestion:
             ran, sized = self.start
             if self.survive and self.small is None:
                 _ = self.alone
-            gpu = self.terms.upper if sized is None else sized.optimal.gpu / self.terms.held
+            gpu = self.most if sized is None else sized.optimal.gpu / self.terms.held
             prices = () if sized is None else sized.prices.needs
             joint_fleet = hours.least(gpu, ran, prices, lost, exact)
         if joint_fleet is None:
@@ -138,7 +144,7 @@ class TiedQuestion:
             return self.small
         ran, sized = self.start
         cost = None if sized is None else sized.nominal or sized.optimal
-        gpu = self.terms.upper if cost is None else cost.gpu / self.terms.held
+        gpu = self.most if cost is None else cost.gpu / self.terms.held
         needs = () if sized is None else sized.prices.needs
         return self.hours.least(gpu, ran, needs, (), self.part * self.exact)
 

@@ -76,7 +76,9 @@ def fleet_under_caps(
             programs=front.asked,
             gap=gap,
         ),
-        prices=FleetPrices(middle.duals, middle.needs, mix.at.usd_per_t, middle.caps),
+        prices=FleetPrices(
+            middle.duals, middle.needs, mix.at.usd_per_t, middle.caps, tuple(middle.sites)
+        ),
         survives=told(terms, question.lost(terms), outage_on_demand_gpu),
         nominal=None if has_cap(scenario.objective) else question.nominal(),
         unwaited=_unwaited(front),

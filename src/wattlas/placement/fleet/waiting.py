@@ -61,8 +61,8 @@ def fleet_that_waits(
     lost: Callable[[FleetTerms], Sequence[Lost]],
 ) -> Fleet:
     """The fleet of a scenario whose classes may wait; `size` finds that of one in which none does,
-    `one_program` that of one that is solved as a whole whatever else is known. `lost` are the sets
-    of regions, any of which may be lost.
+    `one_program` that of one that is solved as a whole, or by cuts, whatever else is known. `lost`
+    are the sets of regions, any of which may be lost.
 
     Raises InputError for what does not go together with waiting or with fleets.
     """
@@ -80,7 +80,12 @@ def fleet_that_waits(
         return _together(question, small, unwaited, 0.0)
     stated = build_instance(scenario)
     levelled_work = Arrivals.of(stated).waited(question.levelled.ran(stated)).as_run(scenario)
-    sized = size(without_waiting(levelled_work))
+    try:
+        sized = size(without_waiting(levelled_work))
+    except InfeasibleError:  # What levelled work does not fit, other hours may.
+        if too_large(question.queue, len(terms.site)):
+            raise
+        return one_program(scenario)
     return _by_cuts(question, sized, unwaited, small, outages) or _at_fleet(
         question, sized, unwaited, outages
     )
@@ -172,7 +177,7 @@ def _together(question: WaitingQuestion, together: Joint, unwaited: Fleet, exact
         least_count=question.least_count,
         saved_by_one_usd=np.full(len(gpu), np.nan),
         info=replace(unwaited.info, gap=gap),
-        prices=FleetPrices(together.duals, together.needs, 0.0),
+        prices=FleetPrices(together.duals, together.needs, 0.0, sites=tuple(together.sites)),
         unwaited=unwaited.optimal,
         waits=waits_at(question.instance, queue, together.ran),
         placed=placed,

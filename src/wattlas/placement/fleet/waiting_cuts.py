@@ -14,9 +14,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from wattlas.model.fleet import NeedPrice
+from wattlas.placement.constraints.shared_site import NAME as SHARED_SITE
 from wattlas.placement.fleet.dealt import Dealt
 from wattlas.placement.fleet.hours import DEAR, FleetHours, Sized
-from wattlas.placement.fleet.needs import CUTS, Needs, value_of
+from wattlas.placement.fleet.needs import CUTS, Needs
 from wattlas.placement.fleet.outage import Lost
 from wattlas.placement.fleet.search import search
 from wattlas.placement.fleet.size import groups_of, least_units
@@ -120,7 +121,8 @@ class JointHours:
             return None
         gpu, ran, most = master.split(best.y)
         duals, needs, caps = self._paid(master, best.weight)
-        return Joint(gpu, ran, best.bound, duals, needs, caps, most)
+        sites = master.site_prices(best.weight)
+        return Joint(gpu, ran, best.bound, duals, needs, caps, most, sites)
 
     def _begin(
         self,
@@ -131,11 +133,12 @@ class JointHours:
     ) -> None:
         """What levelled work is known to need at a fleet (R,)."""
         for price in prices:
+            both = np.concatenate([price.price, price.sites])
             if not price.lost:
-                self._forbid(master, price.price, gpu)
+                self._forbid(master, both, gpu)
             for each in lost:
                 if self._ids(each.regions) == price.lost:
-                    self._forbid(master, price.price, gpu, each)
+                    self._forbid(master, both, gpu, each)
 
     def _ids(self, regions: np.ndarray) -> tuple[str, ...]:
         return tuple(self.instance.scenario.regions[r].id for r in regions)
@@ -152,13 +155,17 @@ class JointHours:
         own = len(rows) - count
         worth = -np.minimum(rows[own:], 0.0) * hours
         capacity, needs = duals["capacity"], []
+        regions = len(capacity)
         for each, usd in master.needs(weight):
+            held, sites = each.price[:regions], each.price[regions:]
             if len(each.needs.lost):
                 ids = self._ids(each.needs.lost)
-                needs.append(NeedPrice(ids, each.price, float(usd.sum()), usd))
+                needs.append(NeedPrice(ids, held, float(usd.sum()), usd, sites))
             else:
-                capacity = np.minimum(capacity, 0.0) - each.price[:, None] * usd / hours
+                capacity = np.minimum(capacity, 0.0) - held[:, None] * usd / hours
                 worth = worth + each.degraded[:, None] * usd
+                if len(sites):
+                    duals[SHARED_SITE] = duals[SHARED_SITE] - sites[:, None] * usd / hours
         duals["capacity"] = capacity
         if own:
             duals[SHARES] = rows[:own]
@@ -196,8 +203,7 @@ class JointHours:
         self.duals.append(sized.duals)
         master.learn(Lines(every, own, why, constant, price.T, sized.slope.T, saved.T))
         if len(short):
-            room = np.repeat(self.needs.room(gpu)[:, None], len(short), axis=1)
-            answer = Needs(self.hours.instance, self.terms.site).shortage(short, room)
+            answer = Needs(self.hours.instance, self.terms.site).shortage(short, gpu)
             degraded = -np.minimum(self._dealt_of(answer.duals, len(short)), 0.0)
             for n in np.argsort(-answer.short, kind="stable")[:MOST_NEEDS]:
                 self._forbid(master, answer.price[:, n], gpu, None, degraded[:, n])
@@ -212,8 +218,9 @@ class JointHours:
         needs = lost.needs.asking(self.hours.instance.demand[lost.sources])
         broken = needs.broken(gpu)
         lost.needs.use, lost.needs.known = needs.use, needs.known
-        room = needs.room(gpu)
-        for need in sorted(broken, key=lambda need: value_of(need.price, room) - need.gpu_h)[:CUTS]:
+        for need in sorted(broken, key=lambda need: needs.value(need.price, gpu) - need.gpu_h)[
+            :CUTS
+        ]:
             self._forbid(master, need.price, gpu, lost)
         return bool(broken)
 
@@ -239,8 +246,8 @@ class JointHours:
         self, master: WaitingMaster, price: np.ndarray, gpu: np.ndarray, lost: Lost | None = None,
         degraded: np.ndarray | None = None,
     ) -> None:  # fmt: skip
-        """Prices (R,) of accelerators, and (J,) of degraded requests, become needs, once, of all
-        hours or without some regions."""
+        """Prices (R + J') of accelerators and of what sites take, and (J,) of degraded requests,
+        become needs, once, of all hours or without some regions."""
         needs = self.needs if lost is None else lost.needs
         size = max(float(price.max(initial=0.0)), 1e-300)
         none = np.zeros(self.dealt.shape[0])

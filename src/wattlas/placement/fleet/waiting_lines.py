@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wattlas.placement.fleet.needs import Needs, value_of
+from wattlas.placement.fleet.needs import Needs
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class Lines:
 
 @dataclass(frozen=True)
 class Priced:
-    """Prices (R,) of accelerators and `degraded` (J,) of requests that may be, what a request of
-    each source needs at them, (S,), and the hours of the stretch that needs most, [`first`,
-    `after`)."""
+    """Prices (R + J',) of accelerators, and of what sites take of several kinds, and `degraded`
+    (J,) of requests that may be, what a request of each source needs at them, (S,), and the hours
+    of the stretch that needs most, [`first`, `after`)."""
 
     needs: Needs
     price: np.ndarray
@@ -44,4 +44,4 @@ class Priced:
 
     def room(self, gpu: np.ndarray) -> float:
         """What a fleet (R,) has at the prices."""
-        return value_of(self.price, self.needs.room(gpu))
+        return self.needs.value(self.price, gpu)

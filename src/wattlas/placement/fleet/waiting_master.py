@@ -5,6 +5,7 @@
                              θ_t ≥ v + λ·(z_t − z₀) + μ·(K − K₀) + ν·(b_t − b₀)   what hours cost
                              u·z_t + rest_t ≤ π·(K + o) + ρ·b_t      what hours need, at prices π, ρ
                              level(π) ≤ π·(K + o)                    what the densest stretch needs
+                             Σ a·K ≤ most                            what sites take of all kinds
 
 What is needed is what makes it fast. Where rent is most of the cost a fleet is full to the last
 request for hours on end, and what hours cost is then steep beyond any price; as rows of their own
@@ -87,6 +88,7 @@ class WaitingMaster:
         self.unit_cap = max(float(even), 1e-300)
         self.solver: Any = _new_solver()
         self._columns()
+        self._sites()
 
     def _columns(self) -> None:
         """K, z, the sums of z up to each hour, θ, b; the rows that tie sums to rates, and caps."""
@@ -121,6 +123,22 @@ class WaitingMaster:
             value = np.where(dealt.cap[dealt.window.ravel()[order]] > 0, span / most, 1.0)
             start = np.concatenate([[0], np.cumsum(many)[:-1]])
             self._put(np.full(len(many), -np.inf), high, start, total + order, value)
+
+    def _sites(self) -> None:
+        """What sites take of several kinds together, the first rows that are kept."""
+        rows = self.terms.rows
+        count = len(rows)
+        if not count:
+            return
+        per_gpu, most = np.stack([row.per_gpu for row in rows]), np.array([r.most for r in rows])
+        nothing, none = np.zeros((count, self.sources)), np.full(count, -1)
+        cap = np.zeros((count, self.dealt.shape[0]))
+        self.learn(Lines(none, np.zeros(count, dtype=bool), none, -most, nothing, per_gpu, cap))
+
+    def site_prices(self, weight: np.ndarray) -> np.ndarray:
+        """What one more accelerator, or kW, of each site of several kinds is worth by the weights
+        of a bound, USD."""
+        return weight[: len(self.terms.rows)]
 
     def _put(
         self, low: np.ndarray, high: np.ndarray, start: np.ndarray, index: np.ndarray,

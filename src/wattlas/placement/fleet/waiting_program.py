@@ -1,7 +1,7 @@
 """Accelerators and waiting as one program in HiGHS: exact, for short horizons.
 
 The rows are those of a placement in which requests may wait, and a column for each region's
-accelerators: Σ g·x − o − K ≤ 0 in every hour, K + o ≤ the site.
+accelerators: Σ g·x − o − K ≤ 0 in every hour, K + o ≤ the site, of all kinds of it together.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from wattlas.errors import InfeasibleError
 from wattlas.model.fleet import NeedPrice
 from wattlas.model.plan import Status
 from wattlas.placement.constraints.registry import hourly_rows, linkings
+from wattlas.placement.constraints.shared_site import NAME as SHARED_SITE
 from wattlas.placement.fleet.hours import with_fleet
 from wattlas.placement.fleet.terms import FleetTerms
 from wattlas.placement.hour import highs
@@ -36,6 +37,8 @@ from wattlas.placement.window.linked_program import ProgramScale, hourly_duals
 
 LARGEST = 100_000
 """Columns up to which all of it is one program: a day of the embedded world, a few seconds."""
+KINDS = "kinds_of_sites"
+"""The block of rows of what sites take of several kinds that are reserved."""
 BELOW = 1e-9
 """What the optimum of HiGHS is taken to be too high by at most, relative."""
 
@@ -54,6 +57,8 @@ class Joint:
     caps: np.ndarray = field(default_factory=lambda: np.zeros(0))
     most: np.ndarray | None = None
     """How many may be degraded in each hour, (J, T), where caps over windows were dealt out."""
+    sites: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    """Prices of what each site of several kinds takes of those that are reserved."""
 
 
 def joint(
@@ -80,9 +85,11 @@ def joint(
     for known in hourly_rows(bare).values():
         block = hourly_block(layout, known)
         if block is not None:
-            rows.append(_with_held(block, held, unit) if block.name == "capacity" else block)
+            rows.append(_with_held(block, held, -unit) if block.name == "capacity" else block)
+            if block.name == SHARED_SITE and bare.sites is not None:
+                rows[-1] = _with_held(block, held, bare.sites.per_gpu * unit)
     rows += [block for linking in tied for block in linking.rows(layout)]
-    rows += _sites(terms, layout, held, unit)
+    rows += [*_sites(terms, layout, held, unit), *_of_kinds(terms, held, unit)]
     capped = limit_rows(layout, limits)
     rows += [] if capped is None else [capped]
     cost = np.concatenate([objective(layout, measure), terms.rent_usd * unit])
@@ -108,21 +115,40 @@ def joint(
     ran = queue.within(x[layout.column(RUN)].T) if len(queue) else queue.arrived
     dual = scale.duals(answer, rows)
     price = np.maximum(-dual["limits"], 0.0) if limits else np.zeros(0)
+    sites = np.maximum(-dual[KINDS], 0.0) if terms.rows else np.zeros(0)
     return Joint(
-        x[held] * unit, ran, value - BELOW * abs(value), hourly_duals(layout, dual), (), price
-    )
+        x[held] * unit, ran, value - BELOW * abs(value), hourly_duals(layout, dual), (), price,
+        sites=sites,
+    )  # fmt: skip
 
 
-def _with_held(block: Rows, held: np.ndarray, unit: np.ndarray) -> Rows:
-    """The rows of capacity, those of each region less what it holds."""
-    end, hours = block.start[1:], len(block.lower) // len(held)
-    length = np.diff(block.start) + 1
+def _with_held(block: Rows, held: np.ndarray, value: np.ndarray) -> Rows:
+    """Rows of every hour with what is held in them, so much of each region in its own row, (R,), or
+    in each of J, (J, R)."""
+    by_row = np.diag(value) if value.ndim == 1 else value
+    row, region = np.nonzero(by_row)
+    hours = len(block.lower) // len(by_row)
+    rows = (np.arange(hours)[:, None] * len(by_row) + row).ravel()
+    length = np.diff(block.start) + np.bincount(rows, minlength=len(block.lower))
+    end = block.start[rows + 1]
     return replace(
         block,
         start=np.concatenate([[0], np.cumsum(length)]),
-        index=np.insert(block.index, end, np.tile(held, hours)),
-        value=np.insert(block.value, end, np.tile(-unit, hours)),
+        index=np.insert(block.index, end, np.tile(held[region], hours)),
+        value=np.insert(block.value, end, np.tile(by_row[row, region], hours)),
     )
+
+
+def _of_kinds(terms: FleetTerms, held: np.ndarray, unit: np.ndarray) -> list[Rows]:
+    """Σ a·K ≤ most of sites of several kinds."""
+    if not terms.rows:
+        return []
+    most = np.array([row.most for row in terms.rows])
+    value = np.stack([row.per_gpu for row in terms.rows]) * unit
+    row, region = np.nonzero(value)
+    start = np.searchsorted(row, np.arange(len(most) + 1))
+    index, entries = held[region], value[row, region]
+    return [Rows(KINDS, np.full(len(most), -np.inf), most, start, index, entries)]
 
 
 def _sites(

@@ -208,7 +208,7 @@ class RowPlaces:
 def program(problem: HourProblem) -> tuple[HourlyProgram, RowPlaces]:
     """The hours' programs as the engine takes them, and where each constraint's rows stand."""
     instance, measure = problem.instance, problem.measure
-    coupling, coef, lower, at = [], [], [], 0
+    coupling, coef, lower, bought, at = [], [], [], [], 0
     capacity, room = "", np.full(instance.capacity.shape, np.inf)
     for name, rows in problem.rows.items():
         part: EngineRows | None = by_name(name).for_engine(instance, rows)
@@ -222,6 +222,8 @@ def program(problem: HourProblem) -> tuple[HourlyProgram, RowPlaces]:
             coef.append(part.coef[bound])
             # Hours in which a row is free are not given to the engine; no infinity may enter it.
             lower.append(np.where(np.isfinite(part.lower[bound]), part.lower[bound], 0.0))
+            none = np.zeros((rows.count, len(room)))
+            bought.append(part.sign * (none if part.bought is None else part.bought)[bound])
             at += len(bound)
     shape, hours = instance.energy_kwh.shape, instance.demand.shape[1]
     tidy = np.ascontiguousarray
@@ -238,7 +240,8 @@ def program(problem: HourProblem) -> tuple[HourlyProgram, RowPlaces]:
         row_lower=np.concatenate(lower) if lower else np.zeros((0, hours)),
     )
     surplus = Surplus.of(problem)
-    return surplus.added(built, measure), RowPlaces(tuple(coupling), capacity, surplus)
+    of_bought = np.concatenate(bought) if bought else np.zeros((0, len(room)))
+    return surplus.added(built, measure, of_bought), RowPlaces(tuple(coupling), capacity, surplus)
 
 
 def with_measure(whole: HourlyProgram, surplus: Surplus, measure: Measure) -> HourlyProgram:

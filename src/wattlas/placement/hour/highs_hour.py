@@ -73,7 +73,11 @@ class HourProgram:
         blocks = self._blocks()
         self.size = self._size()
         largest = [block.largest(self.size) for block in blocks]
-        blocks = self._with_surplus(blocks, largest)
+        blocks = self._with_bought(self._with_surplus(blocks, largest))
+        largest = [
+            block.largest(self.size) if block.name in self.on_bought else most
+            for block, most in zip(blocks, largest, strict=True)
+        ]
         factors = [1.0 / np.where(most > 0, most, 1.0) for most in largest]
         blocks = [b.times(f, self.size) for b, f in zip(blocks, factors, strict=True)]
         self.factor = np.concatenate(factors)
@@ -113,6 +117,20 @@ class HourProgram:
                 places = slice(first, len(self.size))
                 self.elastic.append((rows, bounded[at], places))
                 block = _with_columns(block, at, np.arange(first, len(self.size)))
+            out.append(block)
+        return out
+
+    def _with_bought(self, blocks: list[Rows]) -> list[Rows]:
+        """The blocks with what is bought in the rows that count it."""
+        self.on_bought = {n for n, rows in self.problem.rows.items() if rows.bought is not None}
+        out = [blocks[0]]
+        for block, rows in zip(blocks[1:], self.problem.rows.values(), strict=True):
+            if rows.bought is not None:
+                for _, regions, places in self.elastic:
+                    part = rows.bought[np.ix_(self.kept[rows.name], regions)]
+                    row, at = np.nonzero(part)
+                    column = np.arange(places.start, places.stop)[at]
+                    block = _with_columns(block, row, column, part[row, at])
             out.append(block)
         return out
 
@@ -243,14 +261,15 @@ class HourProgram:
         return first if second.status is Status.INFEASIBLE else second
 
 
-def _with_columns(block: Rows, row: np.ndarray, column: np.ndarray) -> Rows:
-    """A block with one further entry of −1 in each of some rows."""
+def _with_columns(
+    block: Rows, row: np.ndarray, column: np.ndarray, value: np.ndarray | float = -1.0
+) -> Rows:
+    """A block with further entries in some rows, of −1 unless given."""
     end = block.start[row + 1]
-    length = np.diff(block.start)
-    length[row] += 1
+    length = np.diff(block.start) + np.bincount(row, minlength=len(block.lower))
     start = np.concatenate([[0], np.cumsum(length)])
     index = np.insert(block.index, end, column)
-    return replace(block, start=start, index=index, value=np.insert(block.value, end, -1.0))
+    return replace(block, start=start, index=index, value=np.insert(block.value, end, value))
 
 
 def columns_to_flows(instance: Instance, x: np.ndarray, t: int) -> SourceFlows:

@@ -47,8 +47,10 @@ class Surplus:
     def __len__(self) -> int:
         return len(self.region)
 
-    def added(self, program: HourlyProgram, measure: Measure) -> HourlyProgram:
-        """The program with the buying sources."""
+    def added(self, program: HourlyProgram, measure: Measure, bought: np.ndarray) -> HourlyProgram:
+        """The program with the buying sources; `bought` (J, R) is what so much that each region
+        buys adds to each row. What is left unused is the most less that.
+        """
         if not len(self):
             return program
         count, _, points, rows, _ = program.sizes
@@ -58,6 +60,8 @@ class Surplus:
         capacity[self.region] += self.most
         coef = np.zeros((rows, count + len(self), points + 1))
         coef[:, :count, :points] = program.row_coef
+        own = bought[:, self.region]
+        coef[:, count:, points] = -own * self.unit
         return replace(
             program,
             demand=np.concatenate([program.demand, self.most / self.unit[:, None]]),
@@ -68,6 +72,7 @@ class Surplus:
             capacity=capacity,
             unserved=np.concatenate([program.unserved, self.price(measure)]),
             row_coef=coef,
+            row_lower=program.lower() - own @ self.most,
         )
 
     def places(self, array: np.ndarray, fill: float) -> np.ndarray:

@@ -30,6 +30,7 @@ from wattlas.placement.problem.feasibility import (
     open_after_loss,
     pinned_region,
 )
+from wattlas.placement.problem.shared_sites import SharedSites
 from wattlas.placement.problem.tactics import Tactics
 
 
@@ -108,6 +109,9 @@ class Instance:
     else they run when they arrive, and there is no difference."""
     allowance: Allowance | None = None
     """How many requests may be degraded in each step, where caps over windows are dealt out so."""
+    sites: SharedSites | None = None
+    """Sites that take so many accelerators, those by the hour among them, where a fleet is sought.
+    """
     derived: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What others made of this instance and would make again; a changed copy begins empty."""
 

@@ -139,6 +139,11 @@ def hourly_block(layout: ColumnLayout, rows: HourlyRows) -> Rows | None:
         row = np.concatenate([row, rank[layout.buyers[elastic]]])
         value = np.concatenate([value, -layout.unit_gpu[elastic]])
         column = np.concatenate([column, layout.column("o")[:, elastic]], axis=1)
+    if rows.bought is not None:
+        j, b = np.nonzero(rows.bought[np.ix_(bound, layout.buyers)])
+        of_row = rows.bought[bound[j], layout.buyers[b]]
+        row, value = np.concatenate([row, j]), np.append(value, of_row * layout.unit_gpu[b])
+        column = np.concatenate([column, layout.column("o")[:, b]], axis=1)
     return repeated(rows.name, row, value, column, lower, upper)
 
 

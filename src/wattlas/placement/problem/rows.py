@@ -19,7 +19,8 @@ class HourlyRows:
     `lower` and `upper` (J, T) may be infinite: a row that is free in an hour is none there.
     `surplus` (J, T) is how far the activity may exceed `upper` at the price that a measure has for
     it, `Measure.per_on_demand`: row j is that of region j then, and its entries are accelerator
-    time, from which the account derives what is bought. Without it nothing may.
+    time, from which the account derives what is bought. Without it nothing may. `bought` (J, R) is
+    what so much that each region buys adds to the activity.
     """
 
     name: str
@@ -30,6 +31,7 @@ class HourlyRows:
     lower: np.ndarray
     upper: np.ndarray
     surplus: np.ndarray | None = None
+    bought: np.ndarray | None = None
 
     @cached_property
     def most(self) -> np.ndarray:
