@@ -6,40 +6,50 @@ import numpy as np
 import pytest
 
 from tests.placement.fleet.test_fleet_exact import QUESTIONS, asked
+from tests.placement.fleet.test_kinds import mixed
+from wattlas.model.kinds import by_kind
 from wattlas.placement.fleet.master import Cuts
-from wattlas.placement.fleet.needs import Needs, value_of
+from wattlas.placement.fleet.needs import Needs
 from wattlas.placement.fleet.outage import outages
 from wattlas.placement.fleet.routings import FEW, fits
 from wattlas.placement.fleet.served import ServedHours
-from wattlas.placement.fleet.size import Sizing
+from wattlas.placement.fleet.size import Sizing, within_sites
 from wattlas.placement.fleet.terms import FleetTerms, terms_of
 
 
 def needs_of(terms: FleetTerms) -> list[Needs]:
     """Without an outage, and with each of three."""
     sets = [[0], [1], [2, 3]]
-    lost = outages(terms.instance, sets, terms.site, np.full(4, 0.3))
+    lost = outages(terms.instance, sets, terms.site, np.full(len(terms.site), 0.3))
     return [Needs(terms.instance, terms.site), *(each.needs for each in lost)]
 
 
-@pytest.mark.parametrize("question", QUESTIONS)
+def terms_at(question: str) -> FleetTerms:
+    """Those of a question; `sites` are of two kinds, and take fewer together than both may be."""
+    if question == "sites":
+        most = (4.0, 3.0, 3.0, np.inf)
+        return terms_of(by_kind(*mixed(1, "on demand", capacity_max=most)))
+    return terms_of(asked(1, **QUESTIONS[question]))
+
+
+@pytest.mark.parametrize("question", [*QUESTIONS, "sites"])
 def test_all_hours_at_once_are_every_hour_for_itself(question: str) -> None:
     """Random fleets, one after the other with what was learnt kept: a need is broken where some
     hour is short, and each is at least as much as the shortage of its hour that it proves."""
-    terms = terms_of(asked(1, **QUESTIONS[question]))
-    draw = np.random.default_rng(5)
+    terms = terms_at(question)
+    draw, regions = np.random.default_rng(5), len(terms.site)
     verdicts = set()
     for needs in needs_of(terms):
         for _ in range(12):
-            gpu = draw.uniform(0.0, 1.0, 4) * draw.uniform(0.2, 1.5) * np.minimum(terms.upper, 9.0)
+            gpu = draw.uniform(0.0, 1.0, regions) * np.minimum(terms.upper, 9.0)
+            gpu = within_sites(terms, gpu * draw.uniform(0.2, 1.5))
             every = np.arange(len(needs.load))
-            room = needs.room(gpu)
-            short = needs.shortage(every, np.repeat(room[:, None], len(every), axis=1)).short
+            short = needs.shortage(every, gpu).short
             broken = needs.broken(gpu)
             verdicts.add(bool(broken))
             assert bool(broken) == bool(short.any())
             for need in broken:
-                assert need.gpu_h - value_of(need.price, room) <= short.max() * (1 + 1e-9) + 1e-12
+                assert need.gpu_h - needs.value(need.price, gpu) <= short.max() * (1 + 1e-9) + 1e-12
     assert verdicts == {False, True}
 
 
@@ -55,9 +65,8 @@ def test_what_hours_cost_tells_whether_they_are_served(question: str) -> None:
         gpu = draw.uniform(0.0, 1.0, 4) * draw.uniform(0.2, 1.5) * np.minimum(terms.upper, 9.0)
         served = ServedHours(sizing.hours, sizing.needs).ask(gpu, sizing.master) < np.inf
         every = np.arange(len(sizing.needs.load))
-        room = np.repeat(sizing.needs.room(gpu)[:, None], len(every), axis=1)
         verdicts.add(served)
-        assert served == (not sizing.needs.shortage(every, room).short.any())
+        assert served == (not sizing.needs.shortage(every, gpu).short.any())
         cuts = Cuts.together(sizing.master.cuts)
         lacking = (cuts.constant + cuts.slope @ gpu)[cuts.group < 0]
         assert served == (lacking <= 1e-9).all()
