@@ -187,7 +187,7 @@ def test_more_may_run_in_an_hour_than_arrives_in_it() -> None:
         (0, SITES, False, Solver.ENGINE),
         (1, SITES, True, Solver.HIGHS),
         (2, [], True, Solver.ENGINE),
-        (3, [], False, Solver.HIGHS),
+        (0, [], False, Solver.HIGHS),
     ],
 )
 def test_a_site_takes_what_is_reserved_and_bought_together(
