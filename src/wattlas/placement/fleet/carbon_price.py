@@ -35,7 +35,7 @@ SAME_PRICE = 1e-9
 """Prices that differ by less, relative, are the same: asking again tells nothing."""
 
 
-class Priced(Protocol):
+class AtCarbonPrice(Protocol):
     """The fleet of least cost at `usd_per_t` of carbon beyond the scenario's own price."""
 
     @property
@@ -54,7 +54,7 @@ class Priced(Protocol):
         ...
 
 
-P = TypeVar("P", bound=Priced)
+P = TypeVar("P", bound=AtCarbonPrice)
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ def report(scenario: Scenario, mix: Mix[P], cost: FleetCost) -> LimitReport | No
     )
 
 
-def _carbon_t(priced: Priced) -> float:
+def _carbon_t(priced: AtCarbonPrice) -> float:
     return priced.cost.carbon_kg / KG_PER_T
 
 

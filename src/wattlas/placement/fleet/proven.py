@@ -40,7 +40,7 @@ def proven_bound(
     """Below every fleet that serves within caps and patience, and in each outage; USD."""
     instance, hours = statement.instance, statement.instance.hours
     gpu_price = np.maximum(-prices.duals.get("capacity", np.zeros(instance.capacity.shape)), 0.0)
-    place = _Place.of(statement, prices)
+    place = _PlacePrices.of(statement, prices)
     endless = ~np.isfinite(instance.surplus[:, 0]) & ~np.isfinite(statement.terms.site)
     dearest = statement.terms.measure.per_on_demand[:, None] + place.bought
     gpu_price = np.minimum(gpu_price, np.where(endless[:, None], dearest, np.inf))
@@ -65,7 +65,7 @@ def proven_bound(
 
 
 @dataclass(frozen=True)
-class _Place:
+class _PlacePrices:
     """What an accelerator of each region pays for its place: bought in an hour, (R, T), and
     reserved, (R,), hours counted; and what all places are paid, USD."""
 
@@ -74,7 +74,7 @@ class _Place:
     all_usd: float
 
     @staticmethod
-    def of(statement: FleetStatement, prices: FleetPrices) -> _Place:
+    def of(statement: FleetStatement, prices: FleetPrices) -> _PlacePrices:
         """By the prices of what sites take."""
         instance, hours = statement.instance, statement.instance.hours
         bought, held, total = (
@@ -92,7 +92,7 @@ class _Place:
                 held + bought @ hours,
                 total + float(instance.sites.most @ by_hour @ hours),
             )
-        return _Place(bought, held, total)
+        return _PlacePrices(bought, held, total)
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,7 @@ def _held_usd(
     statement: FleetStatement,
     r: int,
     gpu_price: np.ndarray,
-    place: _Place,
+    place: _PlacePrices,
     needs: Sequence[_Priced],
 ) -> float:
     """The least over a region's accelerators of their rent less what prices and needs pay for

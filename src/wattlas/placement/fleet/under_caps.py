@@ -103,7 +103,7 @@ def _unwaited(front: _Front) -> FleetCost | None:
 
 
 @dataclass(frozen=True)
-class _Priced:
+class _AtPrice:
     """The fleet at a price of carbon: its question, what was found, its accelerators (R,) larger by
     rounding, what runs where, and its `cost` at the scenario's own price."""
 
@@ -135,14 +135,14 @@ class _Front:
         self.asked = 0
         self.last: TiedQuestion | None = None
 
-    def mix(self) -> Mix[_Priced]:
+    def mix(self) -> Mix[_AtPrice]:
         """The fleet under the objective's cap, or that of least cost."""
         objective = self.scenario.objective
         if not has_cap(objective):
             return Mix.alone(self.at(0.0))
         return under_cap(objective, self.at, self.allowed)
 
-    def at(self, usd_per_t: float) -> _Priced:
+    def at(self, usd_per_t: float) -> _AtPrice:
         """The fleet at a price of carbon beyond the scenario's own, USD/t."""
         priced, part = at_price(self.scenario, usd_per_t), 1.0
         if has_cap(self.scenario.objective):
@@ -153,7 +153,7 @@ class _Front:
         gpu = question.a_little_more(fleet)
         cost, placed = question.best_at(fleet, gpu)
         cost = at_own_price(question.terms, cost, gpu, usd_per_t)
-        answer = _Priced(usd_per_t, question, fleet, gpu, cost, placed)
+        answer = _AtPrice(usd_per_t, question, fleet, gpu, cost, placed)
         if self.last is None:
             self.first = answer
         self.last = question
@@ -169,7 +169,7 @@ class _Front:
         proven = PROVEN * (abs(cost.cost_usd) + carbon_usd)
         return max(proven, allowed) / max(abs(cost.cost_usd), 1e-300)
 
-    def placed(self, mix: Mix[_Priced]) -> tuple[FleetCost, Placed, Joint]:
+    def placed(self, mix: Mix[_AtPrice]) -> tuple[FleetCost, Placed, Joint]:
         """What a mix costs at the scenario's own price, what runs where in it, and its fleet,
         waiting and parts of caps, with the prices of its bound."""
         cheap, clean, at = mix.cheap, mix.clean, mix.at.joint
