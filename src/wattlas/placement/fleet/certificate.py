@@ -42,7 +42,8 @@ class FleetCertificate:
     """What was found, USD. `gap` is (objective − bound) / |objective|. `residuals` are relative:
     `bounds`, by how much the fleet is outside of them; `served` and `outages`, what hours that must
     be served are short of, at most; `cost`, how far it is from what is said. Where requests may
-    wait or caps of tiers hold, also `closed`, `waiting`, `capacity`, `rows` and `caps` of flows."""
+    wait or caps of tiers hold, also `closed`, `waiting`, `capacity`, `sites`, `rows` and `caps` of
+    flows, and `carbon`, how far what they emit is from what is said, or beyond a cap."""
 
     objective: float
     bound: float

@@ -150,6 +150,7 @@ class _Front:
         asked = self.survive, self.on_demand_gpu
         question = TiedQuestion(priced, self.size, *asked, part, self.last)
         fleet = question.found
+        question.before = None  # Else each holds all that were before.
         gpu = question.a_little_more(fleet)
         cost, placed = question.best_at(fleet, gpu)
         cost = at_own_price(question.terms, cost, gpu, usd_per_t)
