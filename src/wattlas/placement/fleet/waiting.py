@@ -247,6 +247,10 @@ def _bound(
         tried = np.where(stretch, 0.0, part * price)
         left = np.maximum(terms.rent_usd - tried @ hours, 0.0) / float(hours[stretch].sum())
         tried = np.where(stretch, left[:, None], tried)
+        if instance.sites is not None:  # A dearer hour is bought, as no price of its place is here.
+            bought = instance.sites.own[:, None] & (instance.surplus > 0)
+            dearest = np.where(bought, terms.measure.per_on_demand[:, None], np.inf)
+            tried = np.minimum(tried, dearest)
         proven = _proven(terms, instance, queue, tried)
         most, best = (proven, tried) if proven > most else (most, best)
     return most, best
