@@ -34,6 +34,7 @@ from wattlas.placement.fleet.fleet import fleet
 from wattlas.placement.fleet.patience import patience
 from wattlas.placement.fleet.reach import reach
 from wattlas.placement.fleet.tiered import tiered_fleet
+from wattlas.placement.problem.flows import SourceFlows
 
 EXACT = 1e-9
 TOLD = {"info", "scenario", "asked"}
@@ -56,8 +57,10 @@ def _fleet(title: str, s: Scenario, **how: Any) -> Iterator[str]:
 
 def _values(made: Fleet) -> Iterator[str]:
     for column in fields(made):
+        value = getattr(made, column.name)
         if column.name not in TOLD:
-            yield from shown(column.name, getattr(made, column.name))
+            yield from shown(column.name, SourceFlows(*value) if column.name == "placed" and value
+                             else value)  # fmt: skip
     rents = [region.reserved_usd_per_gpu_year for region in made.scenario.regions]
     yield from shown("held", {"rent": rents, "gpu": made.scenario.reserved_gpu[:, 0]})
 
@@ -196,8 +199,6 @@ def _kinds() -> Iterator[str]:
     bounded = _regions(s, capacity_max=(2.6, 3.9, 2.1))
     yield from _told("bought beside a bound", lambda: fleet(by_kind(bounded, dear)))
     yield from _told("no kinds", lambda: fleet(s))
-    patient = with_class(by_kind(bounded, kinds), 2, may_wait_h=1.0)
-    yield from _told("kinds that wait", lambda: fleet(patient))
 
 
 def _patient(seed: int = 12, count: int = 7, steps: tuple[float, float] = (2.0, 1.0),
@@ -218,7 +219,6 @@ def _waiting() -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(waiting_program, "LARGEST", 0)
         patch.setattr(waiting, "EXACT", 1e-6)
-        yield from _near("by cuts", s)
         yield from _near("by cuts, an outage", s, survive=lost)
         patch.setattr(waiting, "too_large", lambda *_: True)
         made = fleet(s, exact=EXACT)
@@ -257,7 +257,7 @@ def _contracts() -> Iterator[str]:
         ShareCap("lower", ("batch",), ("small", "batched"), 0.7, Window.ALL),
     )
     plain, lost = replace(_plain(seed=13), share_caps=caps), [["coaly"]]
-    waits = replace(_patient(seed=13), share_caps=caps)
+    waits = replace(_patient(seed=13, count=5), share_caps=caps)
     even = np.tile([[3.2], [2.9], [2.4]], plain.hours.count)
     yield from _fleet("one program", plain)
     yield from _fleet("given", replace(plain, reserved_gpu=even))
@@ -321,8 +321,6 @@ def _refused() -> Iterator[str]:
         "idle differs": _regions(s, idle_w=(71.0, 50.0, 71.0)),
         "idle is most": _regions(s, idle_w=900.0),
         "waits, short": _regions(waits, reserved_gpu_max=0.5),
-        "waits, carbon": minimal(waits, carbon_cap_t=1.0),
-        "capped, carbon": minimal(replace(s, share_caps=(cap,)), carbon_cap_t=1.0),
         "capped, short": replace(_plain(reserved_gpu_max=0.5), share_caps=(cap,)),
         "stranded": with_class(s, 1, latency_budget_ms=30.0),
     }

@@ -333,8 +333,8 @@ def _traces(folder: Path) -> Iterator[str]:
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     log = open_trace(file)
     hows: dict[str, dict[str, Any]] = {
-        "given": {"batch": 4, "step_tokens": 1024, "kv_tokens": 6000},
-        "batch": {"batch": 4, "second": log}, "two": {"kv_tokens": 6000, "replicas": 2},
+        "given": {"step_tokens": 1024, "kv_tokens": 6000, "replicas": 2},
+        "batch": {"batch": 4, "second": log},
     }  # fmt: skip
     for title, how in hows.items():
         made = calibrate(log, **how)

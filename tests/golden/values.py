@@ -24,7 +24,7 @@ LEFT_OUT = {"seconds", "build_seconds", "solver", "derived", "created_utc"}
 WHOLE = (Scenario, Instance, Hours)
 """What is asked, and no result."""
 NEAR_ZERO = 1e-9
-LEAST_RATE = 1e-6
+LEAST_RATE = 1e-3
 
 
 def number(value: Any) -> str:
