@@ -17,12 +17,12 @@ import numpy as np
 import pytest
 
 from tests.golden.solve_worlds import minimal, uneven, with_class
-from tests.golden.values import compare, shown
+from tests.golden.values import compare, number, shown
 from tests.policy.asked import driven, forecast, observed
 from wattlas.errors import WattlasError
 from wattlas.model.baseline import BaselineRegions
 from wattlas.model.contract import ShareCap
-from wattlas.model.frictions import Frictions
+from wattlas.model.frictions import Frictions, Initial
 from wattlas.model.geography import ServiceNode
 from wattlas.model.kinds import by_kind
 from wattlas.model.objective import Minimise, Objective, Solver, Window
@@ -32,18 +32,34 @@ from wattlas.placement.api import plan
 from wattlas.placement.breakeven.breakeven import breakeven, breakeven_between
 from wattlas.placement.breakeven.moves import Move, PlaceCharges, move_between, saving
 from wattlas.placement.constraints.registry import constraints, rows_by_constraint
+from wattlas.placement.engine.program import HourlyProgram
 from wattlas.placement.fleet.fleet import fleet, fleet_and_learnt
+from wattlas.placement.fleet.levelled import Levelled, stretch
+from wattlas.placement.fleet.margin import takes_margin, with_margin
+from wattlas.placement.fleet.needs import Needs
 from wattlas.placement.fleet.reach import reach
+from wattlas.placement.fleet.size import (
+    first_guess,
+    free_optimum,
+    groups_of,
+    least_by_hour,
+    least_units,
+    sample,
+)
+from wattlas.placement.fleet.terms import peak_of_sum, peak_rent, terms_of
 from wattlas.placement.hour.dispatch import feasible, solve_hours
 from wattlas.placement.problem.baseline_region import baseline_of, refuse_unlawful, tie_words
 from wattlas.placement.problem.feasibility import feasibility
 from wattlas.placement.problem.instance import build_instance
+from wattlas.placement.problem.queue import Queue
 from wattlas.placement.problem.unit_values import carbon, cost
 from wattlas.placement.solution.concat import solver_words
 from wattlas.placement.solution.expanded import PerFlow, slices
 from wattlas.placement.streaming.fingerprint import fingerprint
 from wattlas.placement.streaming.stream import Summary, coupling_words, plan_stream
 from wattlas.placement.window.blocks import blocks, blocks_up_to, hours_up_to
+from wattlas.placement.window.queue_search import search
+from wattlas.placement.window.startup_bound import Coupled, held_before
 from wattlas.policy.cap import Counts, share_of
 from wattlas.policy.loop import Loop
 from wattlas.policy.registry import policy_of, split
@@ -284,6 +300,113 @@ def _learnt() -> Iterator[str]:
     assert min(told) == pytest.approx(told[-1])
 
 
+def _pieces() -> Iterator[str]:
+    """Parts of the searches, each asked by itself after few rounds."""
+    hours = Hours.range("2023-06-01T03:00:00", 6)
+    s = replace(uneven(39, hours=hours), frictions=Frictions(0.31, start_kwh_per_gpu_h=0.2))
+    instance, every = build_instance(s), np.arange(6)
+    rho_share = np.random.default_rng(3).uniform(0.0, 1.0, (3, 2, 6))
+    for initial in Initial:
+        begun = replace(s, frictions=replace(s.frictions, initial=initial))
+        own = replace(instance, scenario=begun)
+        for measure in (cost(own), carbon(own)):
+            coupled = Coupled(own, measure, every, held_before(own, every))
+            bound, rise = coupled.bound(rho_share * coupled.most)
+            yield f"== multipliers, {initial}, {measure.unit}: {number(bound.value)}"
+            yield from shown("rise", rise)
+            yield from shown("most", coupled.most)
+    waits = with_class(replace(s, frictions=Frictions()), 2, may_wait_h=3.0)
+    waits = with_class(waits, 1, may_wait_h=1.0, state=State.STATELESS)
+    patient = build_instance(waits)
+    queue = Queue.of(patient)
+    for rounds in (1, 2, 3):
+        best = search(patient, queue, cost(patient), rounds=rounds)
+        yield f"== search, {rounds}: {best.value:.4g} {best.bound:.4g} {best.gap:.2g} {best.shed}"
+        yield from shown("duals", best.duals["capacity"])
+        yield from shown("ran", best.ran)
+    price = np.random.default_rng(4).uniform(1.0, 2.0, queue.arrived.shape)
+    for name in ("high", "low", "most_waiting", "due"):
+        yield from shown(name, getattr(queue, name))
+    yield from shown("cheapest", queue.cheapest(price, 0.01))
+    yield from shown("least", queue.least(price))
+    late = np.roll(queue.arrived, 2, axis=1)
+    yield f"excess {queue.excess(queue.arrived):.4g} {queue.excess(late):.4g}"
+    yield from shown("within", queue.within(late))
+    level = Levelled.of(patient)
+    yield from shown("levelled", {"dense": level.dense, "done": level.done})
+    yield from shown("ran in level", level.ran(patient))
+    yield from shown("stretch", stretch(patient, queue, patient.leanest_gpu_h * 2.0))
+
+
+def _sizes() -> Iterator[str]:
+    """Parts of the search for a fleet, each asked by itself."""
+    s = uneven(40, hours=Hours.range("2023-06-01T03:00:00", 30))
+    by_hour = (0.0, 0.5, 0.9)
+    regions = tuple(
+        replace(r, idle_w=71.0, on_demand_gpu=by_hour[n], on_demand_usd_per_gpu_h=2.5,
+                reserved_usd_per_gpu_year=15e3 + 900 * n, reserved_gpu_max=4.0 - n)
+        for n, r in enumerate(s.regions)
+    )  # fmt: skip
+    s = replace(s, regions=regions)
+    terms = terms_of(s)
+    for column in ("rent_usd", "lower", "upper", "site", "held", "held_t", "own_peaks"):
+        yield from shown(column, getattr(terms, column))
+    group = groups_of(terms)
+    yield from shown("group", group)
+    for each, apart in ((2, 1), (1, 4), (3, 2)):
+        yield from shown(f"sample {each} {apart}", sample(group, each, apart))
+    yield from shown("guess", first_guess(terms))
+    yield from shown("least", least_units(terms)[:, :6])
+    yield from shown("by hour", least_by_hour(terms))
+    yield from shown("free", free_optimum(terms))
+    yield f"peaks {number(peak_of_sum(terms))} {number(peak_rent(terms))}"
+    must = with_class(s, 2, unserved_usd_per_request=None)
+    for title, world in {"served": must, "accurate": with_class(must, 1, mean_accuracy_min=0.6),
+                         "given up": s}.items():  # fmt: skip
+        own = terms_of(world)
+        needs = Needs(own.instance, own.site, np.array([0]))
+        room = np.repeat(np.array([[0.0], [1.1], [0.7]]), 30, axis=1)
+        lacking = needs.shortage(np.arange(30), room)
+        yield f"== {title} {needs.apart}"
+        yield from shown("short", lacking.short)
+        yield from shown("price", lacking.price)
+        for gpu in (np.array([9.0, 1.1, 0.7]), np.array([9.0, 8.0, 9.0])):
+            broken = needs.broken(gpu)
+            yield from shown("room", needs.room(gpu))
+            yield f"holds {needs.holds(gpu)} {len(broken)}"
+            for need in broken[:3]:
+                yield from shown("need", need)
+                yield from shown("counts", needs.counts(need.price, gpu))
+        yield from shown("hours", [hours.tolist() for hours in needs.alike][:5])
+    plain = replace(s, regions=tuple(replace(r, reserved_gpu_max=np.inf, utilisation_max=1.0)
+                                     for r in s.regions))  # fmt: skip
+    yield f"margin {takes_margin(s)} {takes_margin(plain)}"
+    base = fleet(plain, exact=1e-8).optimal
+    yield from shown("margin", with_margin(plain, base, 0.8))
+
+
+def _shapes() -> Iterator[str]:
+    """Programs of another shape, which the engine refuses."""
+    good: dict[str, Any] = {
+        "demand": np.ones((2, 4)), "energy_kwh": np.ones((2, 3)), "gpu_h": np.ones((2, 3)),
+        "per_kwh": np.ones((5, 4)), "per_request": np.ones((2, 5, 3)),
+        "allowed": np.ones((2, 5, 3), bool), "capacity": np.ones((5, 4)), "unserved": np.ones(2),
+        "row_coef": np.ones((1, 2, 3)), "row_lower": np.ones((1, 4)),
+        "per_gpu_h": np.ones((5, 3, 4)),
+    }  # fmt: skip
+    yield f"{HourlyProgram(**good).sizes} {HourlyProgram(**{**good, 'row_lower': None}).lower()}"
+    wrong: list[tuple[str, np.ndarray]] = [(name, value[:1]) for name, value in good.items()]
+    wrong += [("demand", -good["demand"]), ("demand", good["demand"] * np.inf),
+              ("gpu_h", -good["gpu_h"]), ("gpu_h", good["gpu_h"] * np.nan),
+              ("capacity", -good["capacity"]), ("capacity", good["capacity"] * np.nan)]  # fmt: skip
+    for name, value in wrong:
+        try:
+            HourlyProgram(**{**good, name: value})
+            yield f"{name}: taken"
+        except ValueError as error:
+            yield f"{name}: {error}"
+
+
 def _services(folder: Path) -> Iterator[str]:
     """Files of service models, and what is wrong in others."""
     power = PowerCurve(np.array([0.0, 4.0]), np.array([80.0, 400.0]), "measured")
@@ -380,6 +503,7 @@ def _sessions(folder: Path) -> Iterator[str]:
 CASES: dict[str, Callable[[], Iterator[str]]] = {
     "streamed": _streamed, "baselines": _baselines, "flows": _flows, "rolled": _rolled,
     "moves": _moves, "solved": _solved, "words": _words, "learnt": _learnt,
+    "pieces": _pieces, "sizes": _sizes, "shapes": _shapes,
 }  # fmt: skip
 IN_A_FOLDER: dict[str, Callable[[Path], Iterator[str]]] = {
     "services": _services, "sessions": _sessions,

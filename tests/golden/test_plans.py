@@ -214,7 +214,7 @@ def _rolled() -> Iterator[str]:
             yield f"== {title}, {commit} and {ahead}: {made.objective:.5g} of {whole.objective:.5g}"
             yield from shown("flows", made.flows)
             yield from shown("duals", made.duals)
-            yield f"gap below 0.1: {made.info.gap < 0.1}"
+            yield f"gap {made.info.gap:.2g}"
         late = plan(world, time_limit_s=0.0, tactics=Tactics(horizon=Horizon(1, 3, 2)))
         yield f"== {title}, late: {late.status}"
         yield from shown("totals", late.totals)
@@ -269,6 +269,7 @@ def _searched() -> Iterator[str]:
         assert exact.objective <= made.objective * (1 + 1e-9)
         assert proof.bound <= exact.objective * (1 + 1e-9)
         yield f"== {title}: {made.status} {list(made.duals)} {exact.objective:.3g}"
+        yield f"gap {made.info.gap:.2g}"
 
 
 def _short() -> Iterator[str]:
