@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tests.golden.kept import keep
 from wattlas.model.plan import Flows
 from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours
@@ -102,9 +102,4 @@ def _flows(flows: Flows | SourceFlows) -> Iterator[str]:
 
 def compare(name: str, lines: Iterable[str]) -> None:
     """The lines are those of the golden file, or become them."""
-    text, file = "\n".join(line.rstrip() for line in lines) + "\n", HERE / f"{name}.txt"
-    text = re.sub(r"\b[0-9a-f]{24,}\b", "a hash", text)
-    if os.environ.get("WATTLAS_GOLDEN") == "write":
-        file.write_text(text, encoding="utf-8")
-    assert file.is_file(), f"no golden file {file.name}: write it, and read it"
-    assert text == file.read_text(encoding="utf-8")
+    keep(re.sub(r"\b[0-9a-f]{24,}\b", "a hash", "\n".join(lines)), HERE / f"{name}.txt")
