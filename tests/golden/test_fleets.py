@@ -220,6 +220,8 @@ def _waiting() -> Iterator[str]:
         patch.setattr(waiting_program, "LARGEST", 0)
         patch.setattr(waiting, "EXACT", 1e-6)
         yield from _near("by cuts, an outage", s, survive=lost)
+        accurate = fleet(with_class(s, 1, mean_accuracy_min=0.63), survive=lost, exact=EXACT)
+        yield f"by cuts, accurate: {accurate.optimal.cost_usd:.4g} {accurate.bound_usd:.4g}"
         patch.setattr(waiting, "too_large", lambda *_: True)
         made = fleet(s, exact=EXACT)
         yield f"== levelled: {made.status} {made.levelled}"

@@ -190,6 +190,12 @@ def _wrong() -> Iterator[str]:
         "unserved": {"region": lambda v: v * 0 + 3}, "full": {"point": lambda v: v * 0 + 2},
         "degraded": {"degraded": lambda v: ~v}, "saving": {"saving_usd": np.zeros(3)},
         "threshold": {"threshold_usd": np.full(4, np.nan)}, "few": {"share": lambda v: v[:2]},
+        "no thresholds": {"threshold_usd": np.zeros(3)},
+        "words": {"share": lambda v: ["x"] * len(v)}, "square": {"share": lambda v: v[:, None]},
+        "parts": {"metro": lambda v: v * 0.5}, "flags": {"degraded": lambda v: v * 2},
+        "no time": {"issued_utc": "now"}, "never": {"issued_utc": np.datetime64("NaT", "s")},
+        "names": {"points": (1, 2)}, "epoch": {"epoch": -1},
+        "listed": {"region": list, "share": list, "degraded": list},
     }  # fmt: skip
     for title, columns in changes.items():
         policy: Any = Fixed(s, title, _changed(s, **columns))
@@ -282,8 +288,10 @@ def _replays() -> Iterator[str]:
     short = with_class(short, 2, unserved_usd_per_request=1e-5)
     yield from _outcome("unserved", replay(short, policy_of(short, "plan"),
                                            AtRates(short, scale=0.02)))  # fmt: skip
-    for title, world in {"overfull": short, "no replica": replace(
-            s, reserved_gpu=np.full_like(s.reserved_gpu, 0.7))}.items():  # fmt: skip
+    two = tuple(replace(cap, id=f"{cap.id}-{n}") for n in range(2) for cap in s.share_caps)
+    few_gpu = replace(s, reserved_gpu=np.full_like(s.reserved_gpu, 0.7))
+    refused = {"two caps": replace(s, share_caps=two), "overfull": short, "no replica": few_gpu}
+    for title, world in refused.items():
         try:
             replay(world, Fixed(world), AtRates(world, scale=0.01), expected=True)
         except WattlasError as error:
@@ -308,6 +316,8 @@ def _batched() -> Iterator[str]:
             made = serve(model, at_s, tokens_in, tokens_out, replicas=replicas, pooled=pooled)
             yield f"== {title}, {replicas} {'pooled' if pooled else 'apart'}"
             yield from shown("served", made)
+    alone = replace(uneven().points[1], itl_ms=0.0, ttft_ms=40.0, request_gpu_s=3.0)
+    yield from shown("alone", of_point(alone, POWER))
     for point in uneven().points:
         yield from shown(point.id, of_point(point, POWER))
     yield from shown("scores", of_point(replace(uneven().points[0], itl_ms=0.0, ttft_ms=90.0)))
