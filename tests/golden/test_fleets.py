@@ -230,7 +230,7 @@ def _waiting() -> Iterator[str]:
         assert made.bound_usd <= made.optimal.cost_usd
         assert certify_fleet(made).worst <= 1e-6
         assert made.status is Status.LIMIT
-    for each in patience(s, "batch", [3.0, 0.0, 1.0], exact=EXACT):
+    for each in patience(s, "batch", [2.0, 0.0], exact=EXACT):
         yield f"== {each.klass} waits {each.wait_h:g} h"
         yield from shown("optimal", each.fleet.optimal)
         yield from shown("waits", each.fleet.waits)
@@ -261,7 +261,6 @@ def _contracts() -> Iterator[str]:
     plain, lost = replace(_plain(seed=13), share_caps=caps), [["coaly"]]
     waits = replace(_patient(seed=13, count=5), share_caps=caps)
     even = np.tile([[3.2], [2.9], [2.4]], plain.hours.count)
-    yield from _fleet("one program", plain)
     yield from _fleet("given", replace(plain, reserved_gpu=even))
     yield from _fleet("waiting", waits)
     yield from _fleet("by hour, waiting", replace(

@@ -130,7 +130,7 @@ def _fleet_proofs() -> Iterator[str]:
     fleets = {
         "plain": fleet(s, exact=1e-8), "lost": fleet(s, survive=[["coaly"]], exact=1e-8),
         "carbon": fleet(minimal(s, minimise=Minimise.CARBON), exact=1e-7),
-        "capped": fleet(replace(s, share_caps=(cap,))), "waits": fleet(row),
+        "capped": fleet(replace(s, share_caps=(cap,))),
         "waits, lost": fleet(row, survive=[["hydro"]]),
         "waits, capped": fleet(replace(row, share_caps=(cap,))),
         "kinds": fleet(by_kind(mixed, kinds), exact=1e-8),
