@@ -226,6 +226,36 @@ def _followed() -> Iterator[str]:
                 yield f"over {number(made.over_gpu)} {done}"
 
 
+def _ahead() -> Iterator[str]:
+    """What is told of the hours ahead, and what no forecast is made of."""
+    s = uneven(24, hours=Hours.range("2023-03-10T00:00:00", 30))
+    past = uneven(25, hours=Hours.range("2023-03-01T00:00:00", 24 * 9))
+    for name, published in (
+        ("persistence", None), ("persistence", {"coal": "day_ahead"}), ("climatology", None),
+    ):  # fmt: skip
+        outlook = forecast_outlook(s, name, past=past, look_ahead_h=5, published=published)
+        for step in (0, 11, 27):
+            told = outlook.at(step, s.demand_per_h[:, :, :step] * 1.2)
+            yield f"== {name} {published} {step}"
+            for column in ("price_usd_per_mwh", "carbon_g_per_kwh", "demand_per_h", "published"):
+                yield from shown(column, np.asarray(getattr(told, column), dtype=float))
+            yield from shown("utc", told.utc)
+    halves = Hours(s.hours.start, np.arange(4), np.ones(4), step_h=0.5)
+    cases: dict[str, tuple[Scenario, str, Scenario | None]] = {
+        "no past": (s, "persistence", None), "short": (s, "climatology", past.at_hours(range(50))),
+        "unknown": (s, "persistance", past), "later": (past, "persistence", s),
+        "halves": (uneven(24, hours=halves), "persistence", past),
+        "short of a year": (s, "boosted", past),
+        "a gap": (s, "persistence", past.at_hours(range(100))),
+    }  # fmt: skip
+    for title, (world, name, known) in cases.items():
+        try:
+            outlook = forecast_outlook(world, name, past=known, look_ahead_h=5)
+            yield f"== {title}: nothing said"
+        except WattlasError as error:
+            yield f"== {title}: {type(error).__name__} {error}"
+
+
 def _outcome(title: str, outcome: Outcome) -> Iterator[str]:
     """What a replay comes to, and the head of its tables."""
     yield f"== {title}"
@@ -393,7 +423,7 @@ def _caps() -> Iterator[str]:
 
 CASES: dict[str, Callable[[], Iterator[str]]] = {
     "asked": _asked, "wrong": _wrong, "followed": _followed, "caps": _caps, "replays": _replays,
-    "batched": _batched, "trained": _trained,
+    "batched": _batched, "trained": _trained, "ahead": _ahead,
 }  # fmt: skip
 IN_A_FOLDER: dict[str, Callable[[Path], Iterator[str]]] = {"own": _own, "traces": _traces}
 
