@@ -213,6 +213,8 @@ def _waiting() -> Iterator[str]:
     s, lost = _patient(), [["coaly"]]
     yield from _fleet("one program", s)
     yield from _fleet("by the hour", _patient(**BY_HOUR))
+    priced = with_class(_patient(), 2, unserved_usd_per_request=0.0021)
+    yield f"priced, at least {fleet(priced, exact=EXACT).least_count}"
     yield from _fleet("an outage", s, survive=lost)
     only = with_class(_patient(reserved_gpu_max=(1.7, 1.6, 1.5)), 2, may_wait_h=5.0)
     yield from _fleet("fits in time alone", only)
