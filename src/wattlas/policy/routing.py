@@ -96,14 +96,19 @@ class Routing:
         if len({each.shape for each in entries.values()}) > 1 or entries["share"].ndim != 1:
             yield Problem("routing", "has columns of unequal length", "Give one entry per place.")
             return
-        for name, ids in _INDICES.items():
-            yield from _indices(f"routing.{name}", entries[name], getattr(self, ids))
+        strange = [
+            problem
+            for name, ids in _INDICES.items()
+            for problem in _indices(f"routing.{name}", entries[name], getattr(self, ids))
+        ]
+        yield from strange
         share = entries["share"]
         if not (np.isfinite(share) & (share >= 0)).all():
             yield Problem("routing.share", "is negative or no number", "Give shares of 0..1.")
             return
         yield from self._shapes()
-        yield from self._sums()
+        if not strange:
+            yield from self._sums()
 
     def _shapes(self) -> Iterator[Problem]:
         wanted = (len(self.metros), len(self.classes))
@@ -118,10 +123,7 @@ class Routing:
 
     def _sums(self) -> Iterator[Problem]:
         """Sets whose shares do not add up to 1, and fallbacks without full service."""
-        where = self._set
-        if (where < 0).any() or (where >= 2 * len(self.metros) * len(self.classes)).any():
-            return
-        count = 2 * len(self.metros) * len(self.classes)
+        where, count = self._set, 2 * len(self.metros) * len(self.classes)
         sums = np.bincount(where, self.share, count)
         present = np.bincount(where, minlength=count) > 0
         for at in np.flatnonzero(present & (np.abs(sums - 1.0) > SUMS_TO_ONE)):

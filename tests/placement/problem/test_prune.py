@@ -10,10 +10,13 @@ from hypothesis import assume, given
 
 import wattlas
 from tests.examples import examples
+from tests.golden.solve_worlds import uneven
 from tests.oracle import oracle_plan
 from tests.placement.hour.test_hourly import measure_of, size
 from tests.strategies import objectives, scenarios
+from wattlas.model.contract import ShareCap
 from wattlas.model.frictions import Frictions, Initial
+from wattlas.model.objective import Window
 from wattlas.model.scenario import Scenario
 from wattlas.placement.api import plan
 from wattlas.placement.hour.dispatch import solve_hours
@@ -103,3 +106,15 @@ def test_a_thirstier_point_may_keep_capacity_running() -> None:
     assert found.totals.on_demand_usd == pytest.approx(2.0 + 2.0)
     assert found.totals.friction_usd == pytest.approx(0.0)
     assert found.objective == pytest.approx(oracle_plan(two).objective)
+
+
+def test_points_that_caps_count_apart_are_not_alike() -> None:
+    """A point that one cap counts and another point that only another cap counts both stay."""
+    caps = (
+        ShareCap("tiny-last", ("code", "batch"), ("small",), 0.4, Window.HOUR),
+        ShareCap("large-first", ("code",), ("batched", "small"), 0.9, Window.HOUR),
+    )
+    for window in (Window.HOUR, Window.DAY):
+        some = tuple(replace(cap, window=window) for cap in caps)
+        s = replace(uneven(tight=1.3), share_caps=some)
+        assert plan(s).objective == pytest.approx(oracle_plan(s).objective, rel=1e-7)

@@ -155,8 +155,11 @@ class DegradedShare(Constraint):
     def no_worse(
         self, instance: Instance, rows: HourlyRows | None, better: int, point: int
     ) -> np.ndarray:
-        """Not degraded where the other is not, over whichever window it counts."""
-        mask: np.ndarray = instance.degraded[:, better] <= instance.degraded[:, point]
+        """Not degraded by any cap that does not count the other, over whichever window."""
+        mask = np.ones(instance.sources, dtype=bool)
+        for hourly in (True, False):
+            for cap in caps_on_sources(instance, hourly=hourly):
+                mask &= cap.degraded[:, better] <= cap.degraded[:, point]
         return mask[:, None]
 
     def clash_words(self, instance: Instance, clash: Clash) -> str:

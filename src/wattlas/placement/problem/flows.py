@@ -68,9 +68,9 @@ class KeptFlows(NamedTuple):
 
 
 def _narrow(index: np.ndarray) -> np.ndarray:
-    """Integers in the first of 16, 32 and 64 bits that hold them all."""
-    least, most = int(index.min(initial=0)), int(index.max(initial=0))
-    kinds = (kind for kind in (np.int16, np.int32) if np.iinfo(kind).max >= max(most, -least))
+    """Indices, −1 for none, in the first of 16, 32 and 64 bits that hold them all."""
+    most = int(index.max(initial=0))
+    kinds = (kind for kind in (np.int16, np.int32) if np.iinfo(kind).max >= most)
     return index.astype(next(kinds, np.int64), copy=False)
 
 

@@ -148,8 +148,7 @@ def run_program(
         columns=layout.columns,
         nonzeros=sum(len(block.index) for block in blocks),
     )
-    solved = answer.status is Status.OPTIMAL and len(answer.x)
-    dual = scale.duals(answer, blocks) if solved else {}
+    dual = scale.duals(answer, blocks) if answer.status is Status.OPTIMAL else {}
     return Ran(layout, scale, program, answer, dual, info)
 
 

@@ -91,12 +91,6 @@ class Pasts:
     carbon: History
     demand: History
 
-    def with_demand(self, rates: np.ndarray) -> Pasts:
-        """With other demand in the decided hours, (n, T')."""
-        value = self.demand.value.copy()
-        value[:, self.span.first : self.span.first + rates.shape[1]] = rates
-        return replace(self, demand=replace(self.demand, value=value))
-
 
 def pasts_of(
     scenario: Scenario,
