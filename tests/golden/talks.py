@@ -24,10 +24,12 @@ from tests.serve.live import (
     answer,
     chunk,
     configuration,
+    events,
     head,
     schedule,
 )
 from tests.serve.shapes import named
+from wattlas.serve import run
 from wattlas.serve.gateway import trail
 from wattlas.serve.gateway.health import Health
 from wattlas.serve.ledger import keeper
@@ -76,6 +78,7 @@ class Talks:
         monkeypatch.setattr(trail, "time_ns", lambda: round(self.now[0] * 1e9))
         monkeypatch.setattr(keeper, "PAUSE_S", 0.002)
         monkeypatch.setattr(keeper, "PER_ROW_S", 0.0)
+        monkeypatch.setattr(run, "BLOCKED_S", 1e9)  # a busy machine is no event
         monkeypatch.setenv("OSLO_KEY", "sk-oslo")
         self.live = Live(folder)
         self.urls = {region: stub.url for region, stub in self.live.stubs.items()}
@@ -104,6 +107,10 @@ class Talks:
         for step in self.scripts.pop(0) if self.scripts else ("brief",):
             if isinstance(step, bytes):
                 writer.write(step)
+            elif step == "good" and asking.said.get("stream"):
+                # At once: what comes behind the last event may find the connection closed.
+                parts = map(chunk, (*events(asking), b""))
+                writer.write(head(kind="text/event-stream") + b"".join(parts))
             elif step == "good":
                 await answer(stub, asking, reader, writer)
             elif step == "brief":
@@ -142,6 +149,11 @@ class Talks:
         return socket.create_connection((host, int(number)), timeout=WAIT_S)
 
     def told(self, talk: Talk, port: str = "gateway") -> Iterator[str]:
+        """Everything that came of an exchange, and the rows of it."""
+        yield from self.said(talk, port)
+        yield from self.rows()
+
+    def said(self, talk: Talk, port: str = "gateway") -> Iterator[str]:
         """Everything that came of an exchange."""
         yield f"== {talk.name}"
         if talk.rested:
@@ -155,7 +167,7 @@ class Talks:
                     time.sleep(0.01)
                 client.sendall(piece)
             if talk.leaves == "asked":
-                self._wait(lambda: bool(self.got))
+                self.wait(lambda: bool(self.got))
             elif talk.leaves == "answered":
                 client.recv(1)
             else:
@@ -169,8 +181,7 @@ class Talks:
                 self.taken += piece
 
     def came(self, taken: bytes) -> Iterator[str]:
-        """What servers and the client received, and what the ledger has of it."""
-        rows = self.live.settled()
+        """What servers and the client received."""
         for stub, asking, connection in self.got:
             yield f"-- {stub.region} is asked, connection {connection}"
             head = asking.head.rstrip("\r\n").replace("\r\n", "\n")
@@ -178,11 +189,21 @@ class Talks:
             yield ""
             yield asking.body.decode()
         yield from self.answers(taken)
+
+    def rows(self) -> Iterator[str]:
+        """The rows of what has ended, once nothing is in flight."""
+        rows = self.live.settled()
         for row in rows[self._rows :]:
             yield "-- row " + " ".join("-" if v in (None, "") else str(v) for v in row)
         self._rows = len(rows)
 
-    def _wait(self, condition: Any) -> None:
+    def sealed(self, sent: bytes) -> str:
+        """The id of a decision that is asked for."""
+        list(self.said(Talk("", sent), "decisions"))
+        return str(json.loads(self.taken.partition(b"\r\n\r\n")[2])["id"])
+
+    def wait(self, condition: Any) -> None:
+        """Until a condition holds."""
         until = time.monotonic() + WAIT_S
         while not condition():
             assert time.monotonic() < until
@@ -192,6 +213,7 @@ class Talks:
         """A text without what differs from run to run."""
         for region, url in self.urls.items():
             text = text.replace(url.removeprefix("http://"), f"{region}.example")
+        text = text.replace(str(self.live.folder), "FOLDER")
         for block, short in BLOCKS:
             text = text.replace(block, short)
         return re.sub(r"(?m)^date: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", "date: now", text)
@@ -200,6 +222,7 @@ class Talks:
         """Answers, one after the other; of bodies in chunks what they hold."""
         while taken:
             head, _, taken = taken.partition(b"\r\n\r\n")
+            head = head.replace(b"allow: HEAD, GET", b"allow: GET, HEAD")  # of a set
             yield "-- the client is told"
             yield from self.masked(head.decode().replace("\r\n", "\n")).split("\n")
             length = re.search(rb"content-length: (\d+)", head)
@@ -214,7 +237,8 @@ class Talks:
                 body, taken = taken, b""
             if body:
                 yield ""
-                yield from body.decode(errors="backslashreplace").replace("\r", "\\r").split("\n")
+                text = self.masked(body.decode(errors="backslashreplace"))
+                yield from text.replace("\r", "\\r").split("\n")
 
 
 BLOCKS = (

@@ -57,6 +57,9 @@ def word(text: str, **more: Any) -> bytes:
     return b"data: " + json.dumps(said).encode() + b"\n\n"
 
 
-USAGE = b'data: {"model":"llama-70b","choices":[],"usage":{"prompt_tokens":7,"completion_tokens":3}}\n\n'
+USAGE = json.dumps(
+    {"model": LARGE, "choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 3}}
+).encode()
+USAGE = b"data: " + USAGE + b"\n\n"
 DONE = b"data: [DONE]\n\n"
 FULL = {"service_tier": "default"}
