@@ -1,0 +1,25 @@
+"""Parts of the live plane, each for many small cases: every outcome is kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.golden.kept import is_kept
+from tests.golden.pieces import counts, files, texts
+
+HERE = Path(__file__).parent / "serve"
+CASES = {**files.CASES, **texts.CASES, **counts.CASES}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_pieces_are_those_of_the_golden_file(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every outcome is that which was read and found right."""
+    monkeypatch.setenv("A_KEY", "sk-a")
+    monkeypatch.setenv("AN_EMPTY_KEY", "")
+    monkeypatch.delenv("NO_SUCH_KEY", raising=False)
+    lines = [line.replace(str(tmp_path), "FOLDER") for line in CASES[name](tmp_path)]
+    is_kept(HERE / f"{name}.txt", lines)
