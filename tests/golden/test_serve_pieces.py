@@ -7,10 +7,18 @@ from pathlib import Path
 import pytest
 
 from tests.golden.kept import is_kept
-from tests.golden.pieces import counts, files, texts
+from tests.golden.pieces import counts, exports, files, players, states, texts
+from wattlas.serve import litellm
 
 HERE = Path(__file__).parent / "serve"
-CASES = {**files.CASES, **texts.CASES, **counts.CASES}
+CASES = {
+    **files.CASES,
+    **texts.CASES,
+    **counts.CASES,
+    **states.CASES,
+    **exports.CASES,
+    **players.CASES,
+}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -18,8 +26,12 @@ def test_pieces_are_those_of_the_golden_file(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every outcome is that which was read and found right."""
+    if name == "collectors":
+        pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
     monkeypatch.setenv("A_KEY", "sk-a")
     monkeypatch.setenv("AN_EMPTY_KEY", "")
     monkeypatch.delenv("NO_SUCH_KEY", raising=False)
+    monkeypatch.setattr(litellm, "AGAIN_S", 600.0)
+    monkeypatch.setattr(litellm, "DECIDED_IN_S", 20.0)
     lines = [line.replace(str(tmp_path), "FOLDER") for line in CASES[name](tmp_path)]
     is_kept(HERE / f"{name}.txt", lines)
