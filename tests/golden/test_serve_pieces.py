@@ -7,18 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.golden.kept import is_kept
-from tests.golden.pieces import counts, exports, files, players, states, texts
+from tests.golden.pieces import callbacks, counts, exports, files, ledgers, players, states, texts
 from wattlas.serve import litellm
 
 HERE = Path(__file__).parent / "serve"
-CASES = {
-    **files.CASES,
-    **texts.CASES,
-    **counts.CASES,
-    **states.CASES,
-    **exports.CASES,
-    **players.CASES,
-}
+GROUPS = (files, texts, counts, states, ledgers, exports, players, callbacks)
+CASES = {name: case for group in GROUPS for name, case in group.CASES.items()}
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -17,7 +17,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tests.golden.pieces.states import journals
+from tests.golden.pieces.ledgers import journals
 from tests.serve.live import Live
 from tests.serve.test_corrections import HOURS_US, MONTH, leads, made_rows
 from tests.serve.test_sqlite_store import rows

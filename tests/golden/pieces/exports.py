@@ -20,6 +20,7 @@ from tests.serve.live import configuration, schedule
 from wattlas.errors import WattlasError
 from wattlas.model.endpoints import Address, Endpoint, Endpoints
 from wattlas.model.scenario import Scenario
+from wattlas.policy.planned import Planned
 from wattlas.policy.registry import policy_of
 from wattlas.serve.config import read_config
 from wattlas.serve.schedule import read_schedule
@@ -115,7 +116,8 @@ def shares(_folder: Path) -> Iterator[str]:
         "short": weights(short(world)),
     }
     for name, each in made.items():
-        yield f"== {name}: {each.policy} {each.kind} {each.kept and round(each.kept, 4)} {each.hours}"
+        kept = each.kept and round(each.kept, 4)
+        yield f"== {name}: {each.policy} {each.kind} {kept} {each.hours}"
         yield from sentences(each)
         for node in (None, "frankfurt"):
             listing = weights_listing(each, node)
@@ -125,7 +127,9 @@ def shares(_folder: Path) -> Iterator[str]:
                     f"{v:.4g}" if isinstance(v, float | np.floating) else str(v) for v in row
                 )
         told = weights_mapping(each, "frankfurt")
-        yield f"   {told['policy']} {told['by']} {told['hours_utc']} {told['rounding']['total']} {len(told['weights'])} {told['notes'] == sentences(each)}"
+        assert told["notes"] == sentences(each)
+        said = [told[name] for name in ("policy", "by", "hours_utc")]
+        yield f"   {said} {told['rounding']['total']} {len(told['weights'])}"
         yield from of_gateways(each)
     for wrong in (
         lambda: weights(world, kind="price"),
@@ -153,17 +157,20 @@ def of_gateways(made: Weights) -> Iterator[str]:
     setting = Setting(at, "frankfurt", "x-c", "x-m", "0.0.0.0", 77, "gate", "/etc/x/")
     for name in exported.FORMATS:
         if made.by_hour:
-            files = tried(lambda name=name: exported.folder_files(made, setting, name))  # type: ignore[misc]
+            files = tried(partial(exported.folder_files, made, setting, name))
             if isinstance(files, str):
                 yield f"-- {name} {files}"
                 continue
-            yield f"-- {name} {list(files)[:3]} {len(files)} {files[exported.FORMATS[name].file] in [files[k] for k in files if k.startswith('hours')]}"
+            hours = [text for file, text in files.items() if file.startswith("hours")]
+            now = files[exported.FORMATS[name].file] in hours
+            yield f"-- {name} {list(files)[:3]} {len(files)} {now}"
             yield files[next(k for k in files if k.endswith("-07.yaml"))][:1500]
         else:
-            text = tried(lambda name=name: exported.single_file(made, setting, name))  # type: ignore[misc]
+            text = tried(partial(exported.single_file, made, setting, name))
             yield f"-- {name} {len(text)}\n{text[:2500]}"
             if made.kind == "carbon":
-                yield str(tried(lambda name=name: list(exported.folder_files(made, setting, name))))  # type: ignore[misc]
+                files = tried(partial(exported.folder_files, made, setting, name))
+                yield str(files if isinstance(files, str) else list(files))
 
 
 def routing(_folder: Path) -> Iterator[str]:
@@ -174,6 +181,7 @@ def routing(_folder: Path) -> Iterator[str]:
         ("nearest", policy_of(world, "nearest")),
         ("short", policy_of(short(world), "plan")),
     ):
+        assert isinstance(policy, Planned)
         part = schedule_of(policy, NOON, 3, 41, "me")
         yield f"== {name}"
         said = json.loads(part.model_dump_json(by_alias=True))
@@ -185,7 +193,8 @@ def routing(_folder: Path) -> Iterator[str]:
     yield str(tried(lambda: steps_of(world.at_hours(range(6)), moments)))
     told = story.demo_story(wattlas.example("tiny"))
     begins = told.begins_s() - told.schedule.hours[0].issued_utc.timestamp()
-    yield f"{told.rtt_ms} {told.metros} {told.bases} {told.contract} {told.share_max} {len(told.schedule.hours)} {begins % 3600} {told.notice}"
+    yield f"{told.rtt_ms} {told.metros} {told.bases} {told.contract} {told.share_max}"
+    yield f"{len(told.schedule.hours)} {begins % 3600} {told.notice}"
     yield json.dumps(dashboard(), indent=1)
 
 
@@ -217,7 +226,8 @@ def yaml(_folder: Path) -> Iterator[str]:
         [0.0, 1.0],
         [2 / 7, 4 / 7, 1 / 7],
     ):
-        yield f"{share} {whole_weights(np.array(share)).tolist()} {whole_weights(np.array(share), 10).tolist()}"
+        parts = np.array(share)
+        yield f"{share} {whole_weights(parts).tolist()} {whole_weights(parts, 10).tolist()}"
     for names in (("Oslo", "large"), ("7", "x"), ("å", "b"), ("-a-", "--"), ("", "")):
         yield f"{names} {dns_name(names)!r}"
     yield (
