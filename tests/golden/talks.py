@@ -8,10 +8,12 @@ import contextlib
 import json
 import re
 import socket
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pytest
@@ -39,7 +41,7 @@ NOON_S = datetime(2026, 11, 29, 12, tzinfo=UTC).timestamp()
 WAIT_S = 30.0
 Step = bytes | str
 """What a server does: bytes that it writes, a `brief` or a `good` answer, `pause`, `taken` (until
-the client has more of a body), `close`, `reset`, `hang`."""
+the client has more of a body), `wait` (for the gate), `close`, `reset`, `hang`."""
 
 
 class Talk(NamedTuple):
@@ -73,12 +75,16 @@ def post(
 class Talks:
     """A service by a clock of ours, whose ids are always the same, before scripted servers."""
 
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
+    def __init__(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch,
+        upstreams: Mapping[str, Mapping[str, Any]] = MappingProxyType({}), **changes: Any,
+    ) -> None:  # fmt: skip
         self.now = [NOON_S + 30.0]
         monkeypatch.setattr(trail, "time_ns", lambda: round(self.now[0] * 1e9))
         monkeypatch.setattr(keeper, "PAUSE_S", 0.002)
         monkeypatch.setattr(keeper, "PER_ROW_S", 0.0)
         monkeypatch.setattr(run, "BLOCKED_S", 1e9)  # a busy machine is no event
+        monkeypatch.setattr(run, "WATCH_S", 1e9)  # files are taken anew when a test says so
         monkeypatch.setenv("OSLO_KEY", "sk-oslo")
         self.live = Live(folder)
         self.urls = {region: stub.url for region, stub in self.live.stubs.items()}
@@ -86,6 +92,8 @@ class Talks:
         stated["limits"] = {**LIMITS, **changes.get("limits", {})}
         stated["upstreams"]["oslo"] |= {"key_env": "OSLO_KEY", "meter": "neuralwatt"}
         stated["upstreams"]["austin"] |= {"meter": {"header": "x-joules", "unit": "J"}}
+        for region, more in upstreams.items():
+            stated["upstreams"][region] |= more
         made = schedule()
         made["hours"][0]["issued_utc"] = datetime.fromtimestamp(NOON_S, UTC).isoformat()
         self.live.start(PlaneClock(lambda: self.now[0], lambda: self.now[0]), made, **stated)
@@ -95,6 +103,8 @@ class Talks:
         for stub in self.live.stubs.values():
             stub.behaviour = self._behave
         self._rows = self._had = 0
+        self.gate = threading.Event()
+        """Ends what servers `wait` for."""
         self.taken = b""
         self.live.settled()
 
@@ -117,6 +127,10 @@ class Talks:
                 writer.write(brief(asking))
             elif step == "taken":
                 await self._more()
+            elif step == "wait":
+                while not self.gate.is_set():
+                    await asyncio.sleep(0.002)
+                await answer(stub, asking, reader, writer)
             elif step == "pause":
                 await writer.drain()
                 await asyncio.sleep(0.01)

@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.golden.kept import is_kept
-from tests.golden.pieces import callbacks, counts, exports, files, ledgers, players, states, texts
+from tests.golden.pieces import (
+    accounts,
+    callbacks,
+    counts,
+    exports,
+    files,
+    hours,
+    ledgers,
+    planes,
+    players,
+    states,
+    texts,
+)
 from wattlas.serve import litellm
 
 HERE = Path(__file__).parent / "serve"
-GROUPS = (files, texts, counts, states, ledgers, exports, players, callbacks)
+GROUPS = (
+    accounts,
+    planes,
+    files,
+    hours,
+    texts,
+    counts,
+    states,
+    ledgers,
+    exports,
+    players,
+    callbacks,
+)
 CASES = {name: case for group in GROUPS for name, case in group.CASES.items()}
 
 
@@ -22,6 +47,8 @@ def test_pieces_are_those_of_the_golden_file(
     """Every outcome is that which was read and found right."""
     if name == "collectors":
         pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
+    if name == "accounts":
+        monkeypatch.setattr(time, "time", lambda: ledgers.NOON_S + 86_400)
     monkeypatch.setenv("A_KEY", "sk-a")
     monkeypatch.setenv("AN_EMPTY_KEY", "")
     monkeypatch.delenv("NO_SUCH_KEY", raising=False)
