@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.serve.toys import run_apart
 from wattlas.serve import litellm
-from wattlas.serve.litellm import DecisionClient, Hooks
+from wattlas.serve.litellm import DecisionClient, Hooks, place_of
 
 
 class Service:
@@ -183,7 +183,66 @@ async def called(folder: Path) -> list[str]:
     await hooks.drain()
     state()
     server.close()
-    return lines
+    return lines + await addressed(Service())
+
+
+async def addressed(service: Service) -> list[str]:
+    """A service on a port, without a token, that closes connections and is away; what nobody tells
+    of is forgotten in the end."""
+    server = await asyncio.start_server(service.connected, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    hooks = Hooks(DecisionClient(f"http://127.0.0.1:{port}"))
+    for name in ("a", "b"):
+        service.answers.append(
+            ok(
+                {"id": name, "degraded": False, "region": "x", "point": "y"},
+                200,
+                "connection: close",
+            )
+        )
+        chosen = await hooks.async_filter_deployments("m", OURS, [], {"litellm_trace_id": name})
+        service.lines.append(f"{name} {[place_of(d) for d in chosen]}")
+    for entry in hooks._open["a"]:
+        entry.since_s -= litellm.FORGOTTEN_S + 1
+    service.answers.append(decision("c"))
+    await hooks.async_filter_deployments("m", OURS, [], {"litellm_trace_id": "c"})
+    service.lines.append(f"open {list(hooks._open)}")
+    for answer in (
+        Answer(Usage(3, 4)),
+        Answer(None),
+        {"usage": {"input_tokens": 1, "output_tokens": 2}},
+        {},
+        Answer(Usage(None, 7)),
+    ):
+        service.lines.append(f"{litellm._tokens(answer)}")
+    for kwargs in (
+        {"litellm_params": {"litellm_trace_id": "p"}},
+        {"litellm_trace_id": "q", "litellm_params": None},
+        {},
+    ):
+        service.lines.append(f"{litellm._trace(kwargs)!r} {litellm._called(kwargs)}")
+    server.close()
+    for pipe in hooks._service._idle:
+        pipe[1].close()
+    hooks._service._idle.clear()
+    service.answers.clear()
+    chosen = await hooks.async_filter_deployments("m", OURS, [], {"litellm_trace_id": "d"})
+    service.lines.append(f"away: {len(chosen)} {hooks.undecided}")
+    return [line.replace(str(port), "PORT") for line in service.lines]
+
+
+class Usage:
+    """Usage as an object."""
+
+    def __init__(self, tokens_in: Any, tokens_out: Any) -> None:
+        self.prompt_tokens, self.completion_tokens = tokens_in, tokens_out
+
+
+class Answer:
+    """An answer as an object."""
+
+    def __init__(self, usage: Any) -> None:
+        self.usage = usage
 
 
 CASES = {"callback": callback}

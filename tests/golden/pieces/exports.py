@@ -19,6 +19,7 @@ from tests.replays.worlds import green
 from tests.serve.live import configuration, schedule
 from wattlas.errors import WattlasError
 from wattlas.model.endpoints import Address, Endpoint, Endpoints
+from wattlas.model.objective import Minimise
 from wattlas.model.scenario import Scenario
 from wattlas.policy.planned import Planned
 from wattlas.policy.registry import policy_of
@@ -131,12 +132,33 @@ def shares(_folder: Path) -> Iterator[str]:
         said = [told[name] for name in ("policy", "by", "hours_utc")]
         yield f"   {said} {told['rounding']['total']} {len(told['weights'])}"
         yield from of_gateways(each)
+    for name, each in unlike(world).items():
+        listing = weights_listing(each)
+        yield f"== {name}: {each.kept and round(each.kept, 4)} {sentences(each)} {listing.notes}"
+        for row in zip(*listing.table.values(), strict=True):
+            yield "   " + " ".join(f"{v:.4g}" if isinstance(v, float) else str(v) for v in row)
     for wrong in (
         lambda: weights(world, kind="price"),
         lambda: weights(world.at_hours(range(5)), by_hour=True),
         lambda: check_node(world, "frankfrt"),
     ):
         yield str(tried(wrong))
+
+
+def unlike(world: Scenario) -> dict[str, Weights]:
+    """Of many metros, of a plan for carbon, of one region where nothing can be saved."""
+    many = replace(
+        world,
+        metros=tuple(replace(m, id=f"{m.id}{n}") for n in range(5) for m in world.metros),
+        demand_per_h=np.tile(world.demand_per_h, (5, 1, 1)) / 5,
+        network=replace(
+            world.network,
+            rtt_metro_node_ms=np.tile(world.network.rtt_metro_node_ms, (5, 1)),
+            modelled_metro_node=np.tile(world.network.modelled_metro_node, (5, 1)),
+        ),
+    )
+    carbon = replace(world, objective=replace(world.objective, minimise=Minimise.CARBON))
+    return {"many metros": weights(many), "for carbon": weights(carbon, kind="cost")}
 
 
 def short(world: Scenario) -> Scenario:
@@ -168,6 +190,8 @@ def of_gateways(made: Weights) -> Iterator[str]:
         else:
             text = tried(partial(exported.single_file, made, setting, name))
             yield f"-- {name} {len(text)}\n{text[:2500]}"
+            ending = tried(partial(exported.single_file, made, setting, name, ".json"))
+            yield f"{len(ending)} {ending[:60]!r}"
             if made.kind == "carbon":
                 files = tried(partial(exported.folder_files, made, setting, name))
                 yield str(files if isinstance(files, str) else list(files))

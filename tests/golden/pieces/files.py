@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Iterator
+from math import inf, nan
 from pathlib import Path
 from typing import Any
 
@@ -255,6 +256,20 @@ SCHEDULES: tuple[tuple[Path_, Any], ...] = (
         {"oslo": {"average_g_per_kwh": 0.4}, "austin": {"average_g_per_kwh": 2.0}},
     ),
     ((*HOUR, "signals"), {"oslo": {"average_g_per_kwh": 0}}),
+    *(
+        (path, value)
+        for value in (inf, nan)
+        for path in (
+            ("points", "large", "request_j"),
+            ("regions", "oslo", "pue"),
+            ((*HOUR, "hold_s")),
+            ((*SET, "saving_usd")),
+            ((*SET, "full", 0, "share")),
+            ((*SIGNAL, "average_g_per_kwh")),
+            ((*SIGNAL, "price_usd_per_mwh")),
+            ((*HOUR, "threshold_usd", "chat")),
+        )
+    ),
 )
 
 

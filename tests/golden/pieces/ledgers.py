@@ -5,14 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from tests.serve.toys import KEY, contracts, facts, outcome, row_of, rows_of, run_apart, table
 from tests.serve.toys import NOON_S as ROUTED_S
+from wattlas.errors import WattlasError
+from wattlas.model.objective import Window
 from wattlas.serve.decision import Asked, Decision, End, Reason, decide, settle
+from wattlas.serve.ledger import book as books
 from wattlas.serve.ledger.book import FORGOTTEN_S, Book
 from wattlas.serve.ledger.journal import Batch, ContractWindow, Recorded, Row, Store, Want
 from wattlas.serve.ledger.keeper import Keeper
@@ -290,4 +296,109 @@ def in_sqlite(folder: Path) -> Iterator[str]:
     store.close()
 
 
-CASES = {"recordings": recordings, "spools": spools, "in_sqlite": in_sqlite}
+def turns(folder: Path) -> Iterator[str]:
+    """Windows that end while requests are open, contracts that change while a batch is under way,
+    rows that are lost, and a store that answers nonsense."""
+    store = SqliteStore(folder / "ledger.sqlite")
+    shown: list[int] = []
+    book = Book(
+        rows_of, contracts(Fraction(1, 2), Window.HOUR), lambda rows: shown.append(len(rows))
+    )
+    now, number = ROUTED_S, 0
+
+    def tell(name: str) -> str:
+        held = {k: (h.account.window, h.free, h.taken) for k, h in book._held.items()}
+        returned = {tuple(k): v for k, v in book._returned.items()}
+        return f"{name}: {held} returned {returned} pending {book.pending} lost {book.lost_rows}"
+
+    def some(count: int) -> list[Decision]:
+        nonlocal number
+        made = []
+        for _ in range(count):
+            number += 1
+            decision = decide(facts(f"t-{number}", utc_s=now), table(), book)
+            assert decision is not None
+            made.append(decision)
+        return made
+
+    def record() -> str:
+        batch = book.collect()
+        done = store.record(batch)
+        book.recorded(batch, done)
+        wants = [(w.account.window, str(w.share_max), w.permits) for w in batch.wants]
+        return f"   {len(batch.rows)} rows, wants {wants}, granted {done.granted}"
+
+    for decision in some(8):
+        settle(book, decision.facts.id, outcome(decision))
+    yield from (tell("eight"), record(), tell("recorded"))
+    open_now = some(3)
+    now += 3600.0
+    later = some(1)
+    yield f"{[d.degraded for d in open_now]} {[d.window for d in (*open_now, *later)]}"
+    yield tell("an hour later")
+    for decision, end in zip(open_now, (End.FAILED, End.WHOLE, End.LOST), strict=True):
+        settle(book, decision.facts.id, outcome(decision, end))
+    yield from (tell("settled"), record(), tell("recorded"), record())
+    batch = book.collect()
+    book.configure(contracts(Fraction(1, 3), Window.HOUR))
+    account = ContractWindow(*KEY, later[0].window)
+    given = Batch(batch.rows, wants=[Want(account, Fraction(1, 2), 2)])
+    book.recorded(given, Recorded(0, (2,), {account: store.counts(account)}))
+    yield tell("another share meanwhile")
+    book.window(*KEY, now)
+    book.recorded(given, Recorded(0, (2,), {account: store.counts(account)}))
+    yield from (tell("and again"), f"   {dict(book.counts)}")
+    for decision in (*later, *some(2)):
+        settle(book, decision.facts.id, outcome(decision))
+    books.MOST_PENDING, most = 2, books.MOST_PENDING
+    failed = book.collect()
+    book.failed(replace(failed, charged={failed.rows[-1].id}))
+    book.failed(Batch(failed.rows[:1]))
+    books.MOST_PENDING = most
+    yield tell("of three two are kept")
+    yield f"   {[r.id for r in book._kept]} {sorted(book._charged)} {book.make()} {shown}"
+    book.release()
+    yield tell("released")
+    store.close()
+    yield from run_apart(nonsense(folder))
+    for name, text in (
+        ("later.sqlite", None),
+        ("text.sqlite", "no database, and long enough to be one"),
+        ("text.sqlite/x", None),
+    ):
+        if text is not None:
+            (folder / name).write_text(text * 30)
+        elif name == "later.sqlite":
+            with closing(sqlite3.connect(folder / name)) as db:
+                db.execute("PRAGMA user_version = 99")
+        try:
+            SqliteStore(folder / name)
+        except WattlasError as error:
+            yield f"{name}: {error}"
+
+
+async def nonsense(folder: Path) -> list[str]:
+    """A keeper whose store is of another kind: it goes on, in full service."""
+    said = Said()
+    book = Book(rows_of, contracts())
+    store: Any = SqliteStore(folder / "other.sqlite")
+    keeper = Keeper(book, store, lambda: ROUTED_S, lambda: 0.0)
+    told: list[str] = []
+    real, store.record = store.record, lambda batch: 7
+    decision = decide(facts("k"), table(), book)
+    assert decision is not None
+    settle(book, "k", outcome(decision))
+    running = asyncio.create_task(keeper.run())
+    while not keeper.failures:
+        await asyncio.sleep(0.002)
+    told.append(f"{book.trouble} {keeper.failures}")
+    store.record = real
+    keeper.stop()
+    await running
+    told += [f"{book.trouble} {len(store.rows(KEY[0], 0, 2**62).rows)}", *said.told()]
+    said.close()
+    store.close()
+    return told
+
+
+CASES = {"recordings": recordings, "spools": spools, "in_sqlite": in_sqlite, "turns": turns}
