@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.golden.exchanges import TABLES
 from tests.golden.kept import is_kept
 from tests.golden.pieces import (
     accounts,
@@ -21,6 +22,8 @@ from tests.golden.pieces import (
     states,
     texts,
 )
+from tests.golden.test_serve_odds import ODDS
+from tests.golden.test_serve_ports import CASES as PORTS
 from wattlas.serve import litellm
 
 HERE = Path(__file__).parent / "serve"
@@ -56,3 +59,10 @@ def test_pieces_are_those_of_the_golden_file(
     monkeypatch.setattr(litellm, "DECIDED_IN_S", 20.0)
     lines = [line.replace(str(tmp_path), "FOLDER") for line in CASES[name](tmp_path)]
     is_kept(HERE / f"{name}.txt", lines)
+
+
+def test_every_golden_file_is_asked_for() -> None:
+    """A file that no case writes is left over."""
+    asked = {*CASES, "odd_reached", *(f"odd_{name}" for name in ODDS)}
+    asked |= {f"talks_{name}" for name in TABLES} | {f"ports_{name}" for name in PORTS}
+    assert {path.stem for path in HERE.iterdir()} == asked
