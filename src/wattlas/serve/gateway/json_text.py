@@ -51,7 +51,7 @@ def top_level(text: bytes) -> dict[str, EntrySpan]:
         elif token in b"{[":
             depth += 1
         elif token == 0x3A:  # a colon
-            if depth == 1 and value < 0:
+            if depth == 1:
                 value = match.end()
         else:
             closes = token in b"}]"
