@@ -106,6 +106,24 @@ def crowded(talks: Talks) -> Iterator[str]:
     yield f"{delivered} delivered, {granted} granted, all returned"
 
 
+def drained(talks: Talks) -> Iterator[str]:
+    """A stop while requests are open that do not come to their end."""
+    talks.scripts[:], talks.got[:] = [("hang",), (chunked(word("a"), end=b""), "hang")], []
+    clients = [talks.connect() for _ in range(2)]
+    clients[0].sendall(post(CHAT, {**HELLO, **FULL}))
+    talks.wait(lambda: len(talks.got) == 1)
+    clients[1].sendall(post(CHAT, STREAM))
+    begun = clients[1].recv(1)
+    talks.live.stop()
+    for client, first in zip(clients, (b"", begun), strict=True):
+        taken = first + until_closed(client)
+        client.close()
+        yield "== a client"
+        yield from talks.answers(taken)
+    for row in sorted(talks.live.rows()):  # they are cancelled in no order
+        yield "-- row " + " ".join("-" if v in (None, "") else str(v) for v in row)
+
+
 def lacking(talks: Talks) -> Iterator[str]:
     """Places without an endpoint, and a budget of tries that is used up."""
     full = {**ASKED[MESSAGES], **FULL}
@@ -247,6 +265,7 @@ async def _reached() -> list[str]:
 ODDS: dict[str, tuple[Callable[[Talks], Iterator[str]], dict[str, Any]]] = {
     "slow": (slow, {"limits": SHORT}),
     "crowded": (crowded, {"limits": LIMITS}),
+    "drained": (drained, {"limits": {"drain_s": 0.3}}),
     "lacking": (lacking, {"limits": {"attempts": 2}}),
     "bugs": (bugs, {}),
 }

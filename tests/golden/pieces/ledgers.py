@@ -359,6 +359,8 @@ def turns(folder: Path) -> Iterator[str]:
     yield f"   {[r.id for r in book._kept]} {sorted(book._charged)} {book.make()} {shown}"
     book.release()
     yield tell("released")
+    for pragma in ("journal_mode", "synchronous", "busy_timeout", "user_version"):
+        yield f"{pragma} {store._db.execute(f'PRAGMA {pragma}').fetchone()}"
     store.close()
     yield from run_apart(nonsense(folder))
     for name, text in (

@@ -87,7 +87,7 @@ def row(n: int, **changes: Any) -> Row:
         "marginal_ug": None,
         "nano_usd": 1,
         "usual_mj": 3,
-        "usual_average_ug": None if n == 2 else 4_000_000,
+        "usual_average_ug": None if n == 3 else 4_000_000,
         "usual_marginal_ug": None,
         "usual_nano_usd": 2,
         "vintage": "v",
