@@ -252,6 +252,7 @@ def yaml(_folder: Path) -> Iterator[str]:
     ):
         parts = np.array(share)
         yield f"{share} {whole_weights(parts).tolist()} {whole_weights(parts, 10).tolist()}"
+    yield f"{whole_weights(np.full(40, 1 / 40), 10).tolist()}, of equals the first"
     for names in (("Oslo", "large"), ("7", "x"), ("å", "b"), ("-a-", "--"), ("", "")):
         yield f"{names} {dns_name(names)!r}"
     yield (
