@@ -33,7 +33,7 @@ from wattlas.studies.export.listings import sentences, weights_listing, weights_
 from wattlas.studies.export.live_envoy import live_bootstrap
 from wattlas.studies.export.live_litellm import callback_file, live_config
 from wattlas.studies.export.live_nginx import live_nginx, quoted
-from wattlas.studies.export.rounding import whole_weights
+from wattlas.studies.export.rounding import routes, whole_weights
 from wattlas.studies.export.schedule import schedule_of, steps_of
 from wattlas.studies.export.weights import Weights, weights
 from wattlas.studies.export.yaml_text import yaml_text
@@ -252,6 +252,7 @@ def yaml(_folder: Path) -> Iterator[str]:
     ):
         parts = np.array(share)
         yield f"{share} {whole_weights(parts).tolist()} {whole_weights(parts, 10).tolist()}"
+    yield f"{routes(green(0.3), [])}, where nothing is to be routed"
     yield f"{whole_weights(np.full(40, 1 / 40), 10).tolist()}, of equals the first"
     for names in (("Oslo", "large"), ("7", "x"), ("å", "b"), ("-a-", "--"), ("", "")):
         yield f"{names} {dns_name(names)!r}"
