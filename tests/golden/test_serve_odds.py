@@ -29,6 +29,7 @@ from tests.golden.talks import LIMITS, Talk, Talks, post
 from tests.serve.live import KEYS, TOKEN
 from tests.serve.toys import run_apart
 from tests.serve.wires import until_closed
+from wattlas.serve import connection
 from wattlas.serve.gateway import pool as pools
 from wattlas.serve.gateway import wire as wires
 from wattlas.serve.gateway.pool import WireUpstream
@@ -36,7 +37,8 @@ from wattlas.serve.gateway.upstream import Failure, whole
 
 HERE = Path(__file__).parent / "serve"
 STREAM = {**HELLO, **FULL, "stream": True}
-SHORT = {"header_s": 0.3, "body_s": 0.3, "first_byte_s": 0.4, "idle_s": 0.4}
+SHORT = {"header_s": 0.5, "body_s": 0.5, "first_byte_s": 1.5, "idle_s": 1.5}
+"""Long for all that has to be in time."""
 HALF = b"POST /v1/chat/completions HTTP/1.1\r\nhost: h\r\n"
 GUARD = f"x-wattlas-token: {TOKEN}\r\nauthorization: Bearer {KEYS['acme']}\r\n".encode()
 
@@ -276,6 +278,7 @@ def test_odd_exchanges_are_those_of_the_golden_file(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each byte and each row is that which was read and found right."""
+    monkeypatch.setattr(connection, "LINGER_S", 0.05)
     tell, changes = ODDS[name]
     upstreams = {
         "austin": {"endpoints": ["chat/completions", "messages"]},
