@@ -30,6 +30,11 @@ FAULTS = (
         post(CHAT, HELLO),
         ((json_answer(b"no", status=400).replace(b"application/json", b"text/plain"),), ("brief",)),
     ),
+    Talk(
+        "400 with a set of letters",
+        post(CHAT, HELLO),
+        ((json_answer({}, status=400).replace(b"/json", b"/json; charset=utf-8"),), ("brief",)),
+    ),
     Talk("429 everywhere", post(CHAT, HELLO), (status(429), status(429), status(429))),
     Talk("503, then 500", post(CHAT, {**HELLO, **FULL}), (status(503), status(500))),
     Talk("500, then 429", post(MESSAGES, {**ASKED[MESSAGES], **FULL}), (status(500), status(429))),

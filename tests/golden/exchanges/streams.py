@@ -231,7 +231,7 @@ STREAMS = (
         Talk(
             f"{path}, {key}, stream",
             post(path, {**said, **STREAM}, key=key),
-            ((("good" if (key, path) in (("plain", CHAT), ("acme", MESSAGES)) else "brief"),),),
+            ((("good" if (key, path) == ("plain", CHAT) else "brief"),),),
         )
         for key in ("acme", "plain")
         for path, said in ASKED.items()
@@ -258,6 +258,11 @@ STREAMS = (
         "usage that it does not want",
         post(CHAT, {**HELLO, **STREAM, "stream_options": {"include_usage": False, "x": 1}}),
         ((chunked(word("a"), USAGE, DONE),),),
+    ),
+    Talk(
+        "a set of letters",
+        post(CHAT, {**HELLO, **STREAM}),
+        ((chunked(word("a"), DONE, kind="Text/Event-Stream; charset=utf-8"),),),
     ),
     Talk("options that are null", post(TEXT, {**ASKED[TEXT], **STREAM, "stream_options": None})),
     Talk(
