@@ -23,7 +23,7 @@ from tests.golden.exchanges.parts import (
     status,
     word,
 )
-from tests.golden.kept import is_kept
+from tests.golden.kept import keep
 from tests.golden.pieces.ledgers import Said
 from tests.golden.talks import LIMITS, Talk, Talks, post
 from tests.serve.live import KEYS, TOKEN
@@ -293,9 +293,9 @@ def test_odd_exchanges_are_those_of_the_golden_file(
         if not talks.live.running.done():
             talks.live.stop()
         talks.live.end()
-    is_kept(HERE / f"odd_{name}.txt", lines)
+    keep("\n".join(lines), HERE / f"odd_{name}.txt", exact=True)
 
 
 def test_connections_to_servers_are_those_of_the_golden_file(tmp_path: Path) -> None:
     """What is sent on which, what is kept, and what cannot be reached."""
-    is_kept(HERE / "odd_reached.txt", reached(tmp_path))
+    keep("\n".join(reached(tmp_path)), HERE / "odd_reached.txt", exact=True)

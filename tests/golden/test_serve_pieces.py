@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.golden.exchanges import TABLES
-from tests.golden.kept import is_kept
+from tests.golden.kept import keep
 from tests.golden.pieces import (
     accounts,
     callbacks,
@@ -40,6 +40,8 @@ GROUPS = (
     players,
     callbacks,
 )
+SOLVED = ("shares", "routing")
+"""Figures that a solver finds."""
 CASES = {name: case for group in GROUPS for name, case in group.CASES.items()}
 
 
@@ -58,7 +60,7 @@ def test_pieces_are_those_of_the_golden_file(
     monkeypatch.setattr(litellm, "AGAIN_S", 600.0)
     monkeypatch.setattr(litellm, "DECIDED_IN_S", 20.0)
     lines = [line.replace(str(tmp_path), "FOLDER") for line in CASES[name](tmp_path)]
-    is_kept(HERE / f"{name}.txt", lines)
+    keep("\n".join(lines), HERE / f"{name}.txt", exact=name not in SOLVED)
 
 
 def test_every_golden_file_is_asked_for() -> None:

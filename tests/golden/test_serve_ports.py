@@ -21,7 +21,7 @@ from tests.golden.exchanges.decisions import (
     decided,
 )
 from tests.golden.exchanges.parts import CHAT, HELLO
-from tests.golden.kept import is_kept
+from tests.golden.kept import keep
 from tests.golden.talks import Talk, Talks
 from tests.serve.live import ADMIN, KEYS
 from wattlas.serve import envoy_log
@@ -210,4 +210,4 @@ def test_ports_answer_as_the_golden_file_has_it(
         lines = [re.sub(r"\b[0-9a-f]{24,}\b", "a hash", line) for line in tell(talks)]
     finally:
         talks.close()
-    is_kept(HERE / f"ports_{name}.txt", lines)
+    keep("\n".join(lines), HERE / f"ports_{name}.txt", exact=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.golden.exchanges import TABLES
-from tests.golden.kept import is_kept
+from tests.golden.kept import keep
 from tests.golden.talks import Talk, Talks
 
 HERE = Path(__file__).parent / "serve"
@@ -35,4 +35,4 @@ def test_exchanges_are_those_of_the_golden_file(
         lines = list(told(talks, TABLES[name]))
     finally:
         talks.close()
-    is_kept(HERE / f"talks_{name}.txt", lines)
+    keep("\n".join(lines), HERE / f"talks_{name}.txt", exact=True)
