@@ -248,6 +248,9 @@ async def _reached() -> list[str]:
     for wire in upstream._pools["127.0.0.1", port, False]:
         wire.idle_since_s -= wires.IDLE_S + 1
     await post(url)
+    for wire in upstream._pools["127.0.0.1", port, False]:
+        wire.transport.abort()  # its end is not yet told
+    await post(url)
     held = asyncio.create_task(post(url, b"hold"))
     while not any("b'hold'" in line for line in lines):
         await asyncio.sleep(0.002)

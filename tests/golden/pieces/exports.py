@@ -26,7 +26,7 @@ from wattlas.policy.registry import policy_of
 from wattlas.serve.config import read_config
 from wattlas.serve.schedule import read_schedule
 from wattlas.studies.export import files as exported
-from wattlas.studies.export import story
+from wattlas.studies.export import listings, story
 from wattlas.studies.export.gateways import Setting, check_node, dns_name
 from wattlas.studies.export.grafana import dashboard
 from wattlas.studies.export.listings import sentences, weights_listing, weights_mapping
@@ -137,6 +137,13 @@ def shares(_folder: Path) -> Iterator[str]:
         yield f"== {name}: {each.kept and round(each.kept, 4)} {sentences(each)} {listing.notes}"
         for row in zip(*listing.table.values(), strict=True):
             yield "   " + " ".join(f"{v:.4g}" if isinstance(v, float) else str(v) for v in row)
+    listings.MOST_RULES, most = 3, listings.MOST_RULES
+    for name in ("all hours", "by hour"):
+        listing = weights_listing(made[name])
+        yield f"== {name}, by class: {[c.heading for c in listing.columns]} {listing.notes}"
+        for row in zip(*listing.table.values(), strict=True):
+            yield "   " + " ".join(f"{v:.4g}" if isinstance(v, float) else str(v) for v in row)
+    listings.MOST_RULES = most
     for wrong in (
         lambda: weights(world, kind="price"),
         lambda: weights(world.at_hours(range(5)), by_hour=True),
