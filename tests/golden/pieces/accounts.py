@@ -185,10 +185,11 @@ def corrected(store: SqliteStore) -> Iterator[str]:
             except WattlasError as error:
                 yield f"{told}: {error}"
                 continue
+            rows = [len(store.rows(tenant, 0, 2**62).rows) for tenant in store.tenants()]
             if record:
-                yield f"{told}: recorded"
+                yield f"{told}: recorded, {rows} rows"
                 continue
-            yield told
+            yield f"{told}: {rows} rows"
             for row in made if isinstance(made, list) else [made]:
                 yield f"   {words(row._replace(ended_us=0))}"
 

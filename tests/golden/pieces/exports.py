@@ -168,6 +168,15 @@ def unlike(world: Scenario) -> dict[str, Weights]:
     return {"many metros": weights(many), "for carbon": weights(carbon, kind="cost")}
 
 
+def remote(world: Scenario) -> Scenario:
+    """Of which class A's last metro is too far from everywhere, at a price of not serving it."""
+    far = world.network.rtt_metro_node_ms.copy()
+    far[-1] += 1e4
+    classes = tuple(replace(c, unserved_usd_per_request=1e-3) for c in world.classes)
+    network = replace(world.network, rtt_metro_node_ms=far)
+    return replace(world, classes=classes, network=network)
+
+
 def short(world: Scenario) -> Scenario:
     """Short of accelerators at a price, so that some is refused."""
     classes = tuple(replace(c, unserved_usd_per_request=1e-5) for c in world.classes)
@@ -211,12 +220,13 @@ def routing(_folder: Path) -> Iterator[str]:
         ("plan", policy_of(world, "plan")),
         ("nearest", policy_of(world, "nearest")),
         ("short", policy_of(short(world), "plan")),
+        ("remote", policy_of(remote(world), "plan")),
     ):
         assert isinstance(policy, Planned)
         part = schedule_of(policy, NOON, 3, 41, "me")
         yield f"== {name}"
         said = json.loads(part.model_dump_json(by_alias=True))
-        for hour in said.pop("hours"):
+        for hour in said.pop("hours")[: 1 if name == "remote" else 3]:
             yield json.dumps(rounded(hour))
         yield json.dumps(rounded(said))
     moments = [datetime(2023, 6, 1, hour, 30, tzinfo=UTC) for hour in (0, 7, 23)]

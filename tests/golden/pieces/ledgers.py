@@ -154,6 +154,7 @@ def recordings(folder: Path) -> Iterator[str]:
         keeper.stop()
         await stopped
         tell("stopped")
+        lines.append(f"its thread has ended: {keeper._thread._shutdown}")
         return lines
 
     yield from run_apart(play())
