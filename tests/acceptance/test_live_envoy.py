@@ -21,6 +21,7 @@ import pytest
 
 from tests.acceptance.test_gateways import free_port, program
 from tests.serve.live import KEYS, Live, configuration
+from tests.serve.toys import run_apart
 from wattlas.cli import run
 
 pytestmark = pytest.mark.gateways
@@ -74,7 +75,7 @@ class Behind:
         until = time.monotonic() + 20
         while self.envoy.poll() is None and time.monotonic() < until:
             try:
-                if asyncio.run(self.ask({"authorization": "Bearer no"}))[0] == 401:
+                if run_apart(self.ask({"authorization": "Bearer no"}))[0] == 401:
                     return
             except OSError:
                 time.sleep(0.05)
@@ -126,7 +127,7 @@ class Behind:
 
     def load(self, requests: int, clients: int = 8) -> None:
         """So many requests, some of them streams, from clients that keep their connections."""
-        asyncio.run(self._load(requests, clients))
+        run_apart(self._load(requests, clients))
 
     def ledger(self) -> dict[str, Any]:
         """What the ledger holds."""
@@ -176,7 +177,7 @@ def test_the_cap_is_exact_and_survives_kills(behind: Behind) -> None:
     behind.load(80)  # nobody decides: full service
     behind.start()
     behind.load(600)
-    asyncio.run(_killed_under_load(behind))
+    run_apart(_killed_under_load(behind))
     behind.start()
     behind.load(400)
     assert behind.low_prefixes_over == 0
@@ -212,14 +213,14 @@ def test_what_clients_may_not_do(behind: Behind) -> None:
         "x-wattlas-tier": "degraded", "x-envoy-auth-failure-mode-allowed": "true",
     }  # fmt: skip
     before = len(behind.ledger()["rows"])
-    status, got, _ = asyncio.run(behind.ask({**key, **spoofed}))
+    status, got, _ = run_apart(behind.ask({**key, **spoofed}))
     assert (status, got["x-wattlas-tier"], got["x-wattlas-point"]) == (200, "full", "large")
     assert "x-wattlas-id" not in got
-    status, got, content = asyncio.run(behind.ask({"authorization": "Bearer sk-no", **spoofed}))
+    status, got, content = run_apart(behind.ask({"authorization": "Bearer sk-no", **spoofed}))
     assert (status, json.loads(content)["error"]["code"]) == (401, "invalid_api_key")
-    status, _, content = asyncio.run(behind.ask(key, b'{"model":"gpt-9","messages":[]}'))
+    status, _, content = run_apart(behind.ask(key, b'{"model":"gpt-9","messages":[]}'))
     assert (status, json.loads(content)["error"]["code"]) == (404, "model_not_found")
-    status, _, _ = asyncio.run(behind.ask(key, b"x" * 200_000))
+    status, _, _ = run_apart(behind.ask(key, b"x" * 200_000))
     assert status == 413
     assert len(behind.settled(before + 1)["rows"]) == before + 1
 
@@ -229,7 +230,7 @@ def test_messages_are_decided_too(behind: Behind) -> None:
     before = len(behind.ledger()["rows"])
     body = json.dumps({"model": "llama", "max_tokens": 9, "messages": []}).encode()
     key = {"x-api-key": KEYS["plain"], "anthropic-version": "2023-06-01"}
-    status, got, content = asyncio.run(behind.ask(key, body, path="/v1/messages"))
+    status, got, content = run_apart(behind.ask(key, body, path="/v1/messages"))
     assert (status, got["x-wattlas-tier"]) == (200, "full")
     assert json.loads(content)["type"] == "message"
     assert len(behind.settled(before + 1)["rows"]) == before + 1
@@ -238,7 +239,7 @@ def test_messages_are_decided_too(behind: Behind) -> None:
     assert "x-api-key" not in asked[0].headers
     assert asked[0].headers["anthropic-version"] == "2023-06-01"
     told = {**key, "x-api-key": "sk-no"}
-    status, _, content = asyncio.run(behind.ask(told, body, path="/v1/messages"))
+    status, _, content = run_apart(behind.ask(told, body, path="/v1/messages"))
     assert (status, json.loads(content)["type"]) == (401, "error")
 
 
@@ -251,7 +252,7 @@ def test_a_server_that_fails_returns_the_permit(behind: Behind) -> None:
     before = behind.ledger()
     for stub in behind.live.stubs.values():
         stub.behaviour = reset
-    status, _, _ = asyncio.run(behind.ask({"authorization": f"Bearer {KEYS['acme']}"}))
+    status, _, _ = run_apart(behind.ask({"authorization": f"Bearer {KEYS['acme']}"}))
     assert status == 503
     kept = behind.settled(len(before["rows"]) + 1)
     assert sorted(end for _, end, *_ in kept["rows"])[0] == "failed"

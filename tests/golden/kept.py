@@ -20,16 +20,20 @@ MOST_LINES = 60
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?![\w])")
 
 
-def keep(text: str, file: Path) -> None:
-    """That a text is that of a golden file. `WATTLAS_GOLDEN=write` writes it, where it is not."""
+def keep(text: str, file: Path, *, exact: bool = False) -> None:
+    """That a text is that of a golden file. `WATTLAS_GOLDEN=write` writes it, where it is not. What
+    is `exact` has no figures that another processor rounds otherwise."""
+    is_same = str.__eq__ if exact else same
     text = _plain(text)
     before = _plain(file.read_text(encoding="utf-8")) if file.is_file() else None
-    if os.environ.get("WATTLAS_GOLDEN") == "write" and (before is None or not same(before, text)):
+    if os.environ.get("WATTLAS_GOLDEN") == "write" and (
+        before is None or not is_same(before, text)
+    ):
         file.parent.mkdir(exist_ok=True)
         file.write_text(text, encoding="utf-8")
         return
     assert before is not None, f"no golden file {file.name}: write it, and read it"
-    if not same(before, text):
+    if not is_same(before, text):
         lines = unified_diff(before.split("\n"), text.split("\n"), file.name, "now", "", "", 1, "")
         raise AssertionError("\n".join(islice(lines, MOST_LINES)))
 

@@ -18,6 +18,7 @@ from tests.serve import shapes
 from wattlas.data.whole_file import write_text
 from wattlas.serve.gateway.health import Health
 from wattlas.serve.ledger.journal import Row
+from wattlas.serve.plane import TRUE_CLOCK, PlaneClock
 from wattlas.serve.run import RunningService
 
 KEYS = {"acme": "sk-acme", "plain": "sk-plain", "tiny": "sk-tiny"}
@@ -33,8 +34,9 @@ def digest(text: str) -> str:
 class Asking:
     """A request as a model's server got it."""
 
-    def __init__(self, path: str, headers: dict[str, str], body: bytes) -> None:
-        self.path, self.headers, self.body = path, headers, body
+    def __init__(self, head: str, headers: dict[str, str], body: bytes) -> None:
+        self.head, self.headers, self.body = head, headers, body
+        self.path = head.split()[1]
         self.said: dict[str, Any] = json.loads(body)
 
 
@@ -67,13 +69,13 @@ class Stub:
         try:
             while True:
                 got = (await reader.readuntil(b"\r\n\r\n")).decode()
-                first, *lines = got.split("\r\n")
+                lines = got.split("\r\n")[1:]
                 headers = dict(line.lower().split(": ", 1) for line in lines if line)
                 if "content-length" not in headers:  # somebody looks whether anybody is there
                     writer.write(head(404, length=0))
                     continue
                 body = await reader.readexactly(int(headers["content-length"]))
-                asking = Asking(first.split()[1], headers, body)
+                asking = Asking(got, headers, body)
                 self.asked.append(asking)
                 await self.behaviour(self, asking, reader, writer)
                 await writer.drain()
@@ -240,14 +242,14 @@ class Live:
         write_text(self.folder / "schedule.json", json.dumps(plan or schedule()))
         return write_text(path, json.dumps(config or configuration(urls)))
 
-    def start(self, **changes: Any) -> None:
+    def start(self, clock: PlaneClock = TRUE_CLOCK, plan: Any = None, **changes: Any) -> None:
         """Start the service."""
         urls = {region: stub.url for region, stub in self.stubs.items()}
-        path = self.write(configuration(urls, **changes))
+        path = self.write(configuration(urls, **changes), plan)
         ready = threading.Event()
 
         async def begin() -> RunningService:
-            return RunningService(path)
+            return RunningService(path, clock)
 
         self.service: RunningService = self.call(begin())
         self.running = asyncio.run_coroutine_threadsafe(self.service.run(ready.set), self.loop)

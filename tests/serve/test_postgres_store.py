@@ -17,6 +17,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from tests.golden.pieces.ledgers import journals
 from tests.serve.live import Live
 from tests.serve.test_corrections import HOURS_US, MONTH, leads, made_rows
 from tests.serve.test_sqlite_store import rows
@@ -105,6 +106,12 @@ def store(cluster: Cluster) -> Iterator[PostgresStore]:
 async def _emptied(store: PostgresStore) -> None:
     db = await store._connection()
     await db.execute("TRUNCATE requests, windows, chains, secrets")
+
+
+def test_batches_come_to_the_same_as_in_a_file(store: PostgresStore, root: Path) -> None:
+    """Rows, heads, counts, permits and secrets, as the golden file has them."""
+    kept = (root / "tests" / "golden" / "serve" / "in_sqlite.txt").read_text("utf-8")
+    assert list(journals(store)) == kept.splitlines()
 
 
 def test_rows_count_once_and_blocks_obey_the_rule(store: PostgresStore, cluster: Cluster) -> None:

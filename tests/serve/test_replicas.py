@@ -16,6 +16,7 @@ import pytest
 
 from tests.serve.live import KEYS, Live, configuration
 from tests.serve.test_postgres_store import Cluster, program
+from tests.serve.toys import run_apart
 
 pytestmark = pytest.mark.postgres
 PHI = Fraction(3, 20)
@@ -150,14 +151,14 @@ def test_replicas_keep_the_cap_over_kills(count: int, cluster: Cluster, tmp_path
     try:
         for replica in replicas:
             replica.ready()
-        asyncio.run(with_faults(replicas, config, cluster, seen))
+        run_apart(with_faults(replicas, config, cluster, seen))
     finally:
         for replica in replicas:
             replica.process.terminate()
         for replica in replicas:
             replica.end()
         models.end()
-    ids, low, delivered, granted = asyncio.run(recorded(cluster))
+    ids, low, delivered, granted = run_apart(recorded(cluster))
     assert seen.low <= PHI * len(seen.ids)
     assert granted <= PHI * delivered
     assert delivered == len(ids)

@@ -114,7 +114,7 @@ class Journal:
                 members.times += 1
                 members.filled += row.filled or 0
                 for name in SUMS:
-                    members.corrections[name] += getattr(row, name) or 0
+                    members.corrections[name] += getattr(row, name)
         self.times = {id: len(own) for id, own in singles.items()}
         """How often something was appended for a request."""
         self.requests = {id: _added(row, singles.get(id, ())) for id, row in requests.items()}
@@ -138,7 +138,7 @@ def _added(row: Row, corrections: Sequence[Row]) -> Row:
         return row
     values: dict[str, Any] = {}
     for name in SUMS:
-        difference = sum(getattr(each, name) or 0 for each in corrections)
+        difference = sum(getattr(each, name) for each in corrections)
         if difference:
             values[name] = (getattr(row, name) or 0) + difference
     return row._replace(**values)

@@ -26,7 +26,7 @@ TOKEN_BUCKETS = tuple(float(4**n) for n in range(14))
 class Telemetry:
     """Sends metrics to a collector at http://HOST:PORT every so many seconds, and spans."""
 
-    def __init__(self, endpoint: str, every_s: float, traces: bool = False) -> None:
+    def __init__(self, endpoint: str, every_s: float, traces: bool) -> None:
         if find_spec("opentelemetry.sdk") is None:
             raise MachineError(
                 "OpenTelemetry is not installed. Install the extra: pip install "

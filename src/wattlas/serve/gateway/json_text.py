@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import orjson
@@ -51,7 +51,7 @@ def top_level(text: bytes) -> dict[str, EntrySpan]:
         elif token in b"{[":
             depth += 1
         elif token == 0x3A:  # a colon
-            if depth == 1 and value < 0:
+            if depth == 1:
                 value = match.end()
         else:
             closes = token in b"}]"
@@ -91,14 +91,14 @@ def _quoted(key: str) -> bytes:
 
 
 def changed(
-    text: bytes, named: Mapping[str, Any], values: Mapping[str, Any], drop: Iterable[str] = ()
+    text: bytes, named: Mapping[str, Any], values: Mapping[str, Any], drop: str | None = None
 ) -> bytes:
-    """The object with other values of some keys, new ones first, and without some others. `named`
-    holds those of its keys that may be concerned; none is there twice. Keys are identifiers."""
+    """The object with other values of some keys, new ones first, and without the entry `drop`.
+    `named` holds those of its keys that may be concerned; none is there twice. Keys are
+    identifiers."""
     made: bytes | None = text if _plain(text) else None
-    for key in drop:
-        if made is not None and key in named:
-            made = _without(made, key, named[key])
+    if made is not None and drop is not None and drop in named:
+        made = _without(made, drop, named[drop])
     fresh = {}
     for key, value in values.items():
         if key not in named:
@@ -161,21 +161,22 @@ def _trimmed(text: bytes, start: int, value: int, end: int) -> EntrySpan:
 
 
 def edited(
-    text: bytes, spans: Mapping[str, EntrySpan], values: Mapping[str, Any], drop: Iterable[str] = ()
+    text: bytes, spans: Mapping[str, EntrySpan], values: Mapping[str, Any], drop: str | None = None
 ) -> bytes:
-    """The object with other values of some keys, new ones first, and without some others."""
+    """The object with other values of some keys, new ones first, and without the entry `drop`."""
     changes = [
         (spans[key].value, spans[key].end, _dumped(value))
         for key, value in values.items()
         if key in spans
     ]
-    changes += [(*_cut(spans, key), b"") for key in drop if key in spans]
+    if drop is not None and drop in spans:
+        changes.append((*_cut(spans, drop), b""))
     for begin, end, value in sorted(changes, reverse=True):
         text = text[:begin] + value + text[end:]
     fresh = [_dumped(key) + b":" + _dumped(v) for key, v in values.items() if key not in spans]
     if fresh:
         brace = text.index(b"{") + 1
-        left = any(key not in set(drop) for key in spans)
+        left = any(key != drop for key in spans)
         text = text[:brace] + b",".join(fresh) + (b"," if left else b"") + text[brace:]
     return text
 

@@ -41,8 +41,9 @@ class WireUpstream:
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> UpstreamAnswer:
         """The head of an answer. Raises Failure."""
         target = self._target(url)
+        text = _request(target, body, headers)
         wire = self._kept(target) or await self._opened(target)
-        answer = wire.send(_request(target, body, headers))
+        answer = wire.send(text)
         try:
             await answer.wait_for_head()
         except BaseException:

@@ -66,4 +66,4 @@ def for_server(chat: Chat, model: str) -> bytes:
         values["model"] = model
     if not values and "service_tier" not in chat.named:
         return chat.text
-    return changed(chat.text, chat.named, values, drop=("service_tier",))
+    return changed(chat.text, chat.named, values, drop="service_tier")

@@ -1,0 +1,1 @@
+"""Outcomes of the live plane's parts for many small cases, a line for each."""
