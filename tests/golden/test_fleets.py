@@ -105,9 +105,9 @@ def _sized() -> Iterator[str]:
     unserved = with_class(_plain(**BY_HOUR), 2, unserved_usd_per_request=0.0021)
     yield from _fleet("unserved", unserved)
     accurate = with_class(s, 1, mean_accuracy_min=0.63)
-    yield from _fleet("accurate", accurate, proven=False)
+    yield from _fleet("accurate", accurate)
     hourly = replace(s, share_caps=(ShareCap("h", ("code",), ("small",), 0.3, Window.HOUR),))
-    yield from _fleet("hourly shares", hourly, proven=False)
+    yield from _fleet("hourly shares", hourly)
     yield from _fleet("roughly", s, exact=0.02)
 
 

@@ -98,6 +98,10 @@ class NeedPrice:
     sites: np.ndarray = field(default_factory=lambda: np.zeros(0))
     """Of sites that take so many of several kinds, those by the hour among them: how much of the
     need a place covers."""
+    step: int | None = None
+    """The hour that needs it, where that alone does, by a constraint beside accelerators."""
+    beside: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """Duals of such constraints in that hour, GPU-h, by name, (J,)."""
 
 
 @dataclass(frozen=True)

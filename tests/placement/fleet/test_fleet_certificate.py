@@ -7,9 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tests.golden.solve_worlds import uneven, with_class
 from tests.placement.fleet.fleet_oracle import oracle_fleet
 from tests.placement.fleet.test_fleet_exact import QUESTIONS, asked
-from wattlas.model.fleet import Fleet
+from wattlas.model.contract import ShareCap
+from wattlas.model.fleet import Fleet, NeedPrice
+from wattlas.model.objective import Window
 from wattlas.placement.fleet.certificate import certify_fleet
 from wattlas.placement.fleet.fleet import fleet
 from wattlas.placement.fleet.size import Sizing
@@ -52,6 +55,34 @@ def test_a_wrong_price_proves_nothing() -> None:
         proof = certify_fleet(replace(found, prices=replace(found.prices, duals=wrong)))
         assert proof.bound <= found.optimal.cost_usd * (1 + 1e-9)
         assert proof.gap > 1e-4
+
+
+@pytest.mark.parametrize("name", ["mean_accuracy", "degraded_share"])
+def test_what_ties_an_hour_beside_accelerators_proves_its_need(name: str) -> None:
+    """Without its duals the needs are those of accelerators alone, and prove far less; wrong ones
+    prove nothing that is not so."""
+    s, rents = with_class(uneven(11, 5), 2, unserved_usd_per_request=None), (17e3, 15.5e3, 11.9e3)
+    regions = (
+        replace(region, idle_w=71.0, on_demand_gpu=0.0, reserved_usd_per_gpu_year=rent)
+        for region, rent in zip(s.regions, rents, strict=True)
+    )
+    s = replace(s, regions=tuple(regions))
+    cap = ShareCap("h", ("code",), ("small",), 0.3, Window.HOUR)
+    accurate = with_class(s, 1, mean_accuracy_min=0.63)
+    found = fleet(accurate if name == "mean_accuracy" else replace(s, share_caps=(cap,)))
+    needs = found.prices.needs
+    assert any(name in need.beside for need in needs)
+
+    def bound(*changed: NeedPrice) -> float:
+        return certify_fleet(replace(found, prices=replace(found.prices, needs=changed))).bound
+
+    cost = found.optimal.cost_usd
+    assert bound(*needs) == pytest.approx(cost, rel=2e-6)
+    assert bound(*(replace(need, step=None) for need in needs)) < cost * (1 - 1e-2)
+    for factor in (0.5, 2.0, -1.0):
+        duals = [{n: factor * dual for n, dual in need.beside.items()} for need in needs]
+        made = bound(*(replace(n, beside=d) for n, d in zip(needs, duals, strict=True)))
+        assert made < cost * (1 - 1e-4)
 
 
 def test_a_wrong_fleet_does_not_pass() -> None:

@@ -16,11 +16,11 @@ Fleets that wait or are under caps of tiers carry their flows, which are checked
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from wattlas.model.fleet import Fleet
+from wattlas.model.fleet import Fleet, NeedPrice
 from wattlas.placement.explain.certificate import bound_by_hour
 from wattlas.placement.fleet.carbon_price import at_price
 from wattlas.placement.fleet.cost import ROUNDING, at_own_price, fleet_cost
@@ -106,14 +106,26 @@ def _bound(
     for each in fleet.prices.needs:
         needs, usd = lost[each.lost], max(each.usd, 0.0)
         at = needs.priced(np.maximum(np.concatenate([each.price, each.sites]), 0.0))
-        need = needs.most_at(at, needs.use_at(at))
-        total += usd * (need.gpu_h - needs.value(at, usable))
+        total += usd * (_needed(needs, each, at) - needs.value(at, usable))
         price = price - usd * needs.counts(at, usable)
     for row, said in zip(terms.rows, fleet.prices.sites, strict=True):
         usd = max(said, 0.0)
         total += usd * (float(row.per_gpu @ usable) - row.most)
         price = price + usd * row.per_gpu
     return total + float(price @ (np.where(price > 0, terms.lower, terms.upper) - usable))
+
+
+def _needed(needs: Needs, said: NeedPrice, at: np.ndarray) -> float:
+    """What an hour needs at prices (R + J,) of accelerators and places, GPU-h: the hour that needs
+    most by these alone, or one of which other duals are told, by weak duality."""
+    if said.step is None:
+        return needs.most_at(at, needs.use_at(at)).gpu_h
+    part, measure = needs.shedding(np.array([said.step]))
+    nothing = np.zeros_like(part.capacity)
+    part = replace(part, capacity=nothing, surplus=nothing, sites=None)
+    duals = {"capacity": -at[: len(needs.site)]} | dict(said.beside)
+    told = {name: dual[:, None] for name, dual in duals.items()}
+    return float(bound_by_hour(part, measure, told)[0])
 
 
 def _outside(terms: FleetTerms, usable: np.ndarray) -> float:

@@ -15,6 +15,7 @@ year are solved before all are known to be served, or one is short.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -30,7 +31,7 @@ from wattlas.placement.hour.dispatch import solve_hours
 from wattlas.placement.hour.engine_hour import worth_it
 from wattlas.placement.problem.flows import SourceFlows
 from wattlas.placement.problem.instance import Instance
-from wattlas.placement.problem.unit_values import zero
+from wattlas.placement.problem.unit_values import Measure, zero
 
 SHORT = 1e-9
 """Shortage below this, relative to the hour's demand in GPU-h, is rounding."""
@@ -42,6 +43,8 @@ HEADROOM = 0.3
 routing then leaves room for other hours. With all of them it fills some regions, and serves few."""
 TRIALS = 4
 """So often what an hour is known to need is raised, before it gets all accelerators."""
+PRICED = ("capacity", SHARED_SITE)
+"""Constraints whose prices stand in a need; other duals stand beside them."""
 CUTS = 24
 """So many prices of a question become cuts, those that prove most short."""
 _TINY = 1e-300
@@ -68,6 +71,8 @@ class Need:
     price: np.ndarray
     gpu_h: float
     step: int
+    beside: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """Where more than accelerators ties the demands of an hour: duals (J,) of that, in GPU-h."""
 
 
 @dataclass
@@ -149,7 +154,7 @@ class Needs:
     @cached_property
     def apart(self) -> bool:
         """Whether accelerators alone tie the demands of an hour: else a routing is of its hour."""
-        return set(hourly_rows(self.instance)) <= {"capacity", SHARED_SITE}
+        return set(hourly_rows(self.instance)) <= set(PRICED)
 
     @cached_property
     def routings(self) -> Routings:
@@ -253,16 +258,14 @@ class Needs:
         """The least shortage of some hours, in increasing order, at a fleet (R,), or with a share
         (R, H) of what it has."""
         share = np.ones((len(gpu), len(steps))) if share is None else share
-        part = self.instance.at(steps, self.instance.scenario.at_hours(steps))
+        part, measure = self.shedding(steps)
         own = np.zeros(len(gpu), dtype=bool) if part.sites is None else part.sites.own
         held = np.where(own, gpu, self.room(gpu))
         bought = np.where(own[:, None], part.surplus, 0.0) * share
         part = replace(part, capacity=held[:, None] * share, surplus=bought)
         if part.sites is not None:
             part = replace(part, sites=part.sites.with_held(gpu, part.capacity))
-        measure = replace(zero(part), unit="GPU-h", per_unserved=self.lean)
-        all_may_go = replace(part, unserved_usd=self.lean)
-        solution = solve_hours(all_may_go, measure, solver=self.solver)
+        solution = solve_hours(part, measure, solver=self.solver)
         flows = solution.flows
         gone = flows.where(~flows.served)
         short = np.bincount(gone.hour, self.lean[gone.source] * gone.value, len(steps))
@@ -290,7 +293,7 @@ class Needs:
             if broken:
                 return broken
             steps = steps[short]
-        return self._each(steps, answer.short[short], answer.price[:, short].T, gpu)
+        return self._each(steps, answer, short, gpu)
 
     def of_short(self, steps: np.ndarray, gpu: np.ndarray) -> list[Need]:
         """Needs of some hours, in increasing order, that a fleet does not meet."""
@@ -298,15 +301,26 @@ class Needs:
         short = np.flatnonzero(answer.short)
         prices = answer.price[:, short].T
         broken = self._learn(prices, gpu) if len(short) else []
-        return broken or self._each(steps[short], answer.short[short], prices, gpu)
+        return broken or self._each(steps[short], answer, short, gpu)
 
     def _each(
-        self, steps: np.ndarray, short: np.ndarray, prices: np.ndarray, gpu: np.ndarray
+        self, steps: np.ndarray, answer: Shortage, short: np.ndarray, gpu: np.ndarray
     ) -> list[Need]:
-        """Needs of hours that are short by a constraint beside capacity: each proves it for itself
-        alone."""
-        gpu_h = short + np.array([self.value(price, gpu) for price in prices])
-        return [Need(*need) for need in zip(prices, gpu_h.tolist(), steps.tolist(), strict=True)]
+        """Needs of hours that are short by a constraint beside capacity, those of `short` in an
+        answer: each proves it for itself alone."""
+        needs = []
+        for step, h in zip(steps.tolist(), short.tolist(), strict=True):
+            price = answer.price[:, h]
+            beside = {name: dual[:, h] for name, dual in answer.duals.items() if name not in PRICED}
+            needs.append(Need(price, answer.short[h] + self.value(price, gpu), step, beside))
+        return needs
+
+    def shedding(self, steps: np.ndarray) -> tuple[Instance, Measure]:
+        """The program of a shortage in some hours, at any fleet: all may go unserved, and the
+        accelerator time of those that must be served is what that costs."""
+        part = self.instance.at(steps, self.instance.scenario.at_hours(steps))
+        measure = replace(zero(part), unit="GPU-h", per_unserved=self.lean)
+        return replace(part, unserved_usd=self.lean), measure
 
     def _part(self, steps: np.ndarray, gpu: np.ndarray) -> np.ndarray:
         """The part of each region's accelerators that hours are solved with, (R, H)."""

@@ -166,6 +166,8 @@ class Sizing:
                 why[1].price[: len(ids)],
                 usd,
                 sites=why[1].price[len(ids) :],
+                step=why[1].step if why[1].beside else None,
+                beside=why[1].beside,
             )
             for why, usd in told
             if not isinstance(why, SiteRow)
