@@ -1,8 +1,7 @@
-"""Values as a golden file holds them: five digits, rounding as nothing, long tables in samples."""
+"""Values as golden files hold them: five digits, rounding as nothing, long tables in samples."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -28,22 +27,43 @@ def number(value: Any, nothing: float = 1e-9, digits: int = 5) -> str:
     return "-" if value is None or value == "" else str(value)
 
 
-def plain(value: Any) -> Any:
-    """The same mapping or list with its numbers of five digits."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | np.ndarray):
-        return [plain(item) for item in value]
-    if isinstance(value, float | np.floating):
-        return float(number(value))
-    return value if isinstance(value, int | str | None) else str(value)
+def outline(name: str, value: Any, depth: int = 0) -> Iterator[str]:
+    """A value as JSON has it, in few lines: figures of a mapping in one, rows as a table."""
+    pad = " " * depth
+    if columns := _columns(value):
+        yield from (f"{pad}{line}" for line in table_lines(name, columns))
+    elif isinstance(value, Mapping):
+        flat = [f"{key} {number(each)}" for key, each in value.items() if _is_flat(each)]
+        yield f"{pad}{name}: {', '.join(flat)}"
+        for key, each in value.items():
+            if not _is_flat(each):
+                yield from outline(str(key), each, depth + 1)
+    elif _is_flat(value):
+        yield f"{pad}{name}: {number(value)}"
+    elif all(map(_is_flat, value)):
+        yield f"{pad}{name}: [{', '.join(map(number, value))}]"
+    else:
+        for n, each in enumerate(value):
+            yield from outline(f"{name} {n}", each, depth)
 
 
-def json_lines(value: Any) -> Iterator[str]:
-    """Indented JSON, in which a list of numbers takes one line."""
-    text = json.dumps(plain(value), indent=1, ensure_ascii=False)
-    flat = re.sub(r"\[[^\[\]{}]*\]", lambda m: " ".join(m[0].split()), text)
-    yield from flat.splitlines()
+def _is_flat(value: Any) -> bool:
+    return not isinstance(value, Mapping | list | tuple | np.ndarray)
+
+
+def _columns(value: Any) -> Mapping[str, Any]:
+    """The columns of rows that are alike, or of lists that are as long; else nothing."""
+    if isinstance(value, list | tuple) and len(value) > 1:
+        keys = [list(row) if isinstance(row, Mapping) else [] for row in value]
+        alike = keys[0] and all(each == keys[0] for each in keys)
+        if alike and all(_is_flat(cell) for row in value for cell in row.values()):
+            return {key: [row[key] for row in value] for key in keys[0]}
+    if isinstance(value, Mapping) and value and not any(map(_is_flat, value.values())):
+        lists = list(value.values())
+        if all(isinstance(each, list | tuple) and len(each) == len(lists[0]) for each in lists):
+            if len(lists[0]) > 1 and all(_is_flat(cell) for each in lists for cell in each):
+                return value
+    return {}
 
 
 def table_lines(name: str, table: Mapping[str, Any], rows: int = ROWS) -> Iterator[str]:

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from tests import fleets
-from tests.golden.printed import json_lines, judge, number, table_lines
+from tests.golden.printed import judge, outline, table_lines
 from wattlas.cli.study import print_summary
 from wattlas.model.frames import frame
 from wattlas.report.report import render_report
@@ -49,7 +49,7 @@ def _told(study: Study) -> Iterator[str]:
     meta["scenario"] = {**meta["scenario"], "source_path": "", "sha256": ""}
     if isinstance(meta["fleet"], Mapping):
         meta["fleet"] = {name: v for name, v in meta["fleet"].items() if name not in SEARCHED}
-    yield from json_lines(meta)
+    yield from outline("meta", meta)
     yield from _summary(study).splitlines()
 
 
@@ -66,8 +66,7 @@ def _page(results: Results) -> Iterator[str]:
     for line in unescape(re.sub(r"<[^>]*>", " ", text)).splitlines():
         if line.strip():
             yield " ".join(line.split())
-    yield "== data"
-    yield from json_lines(_short(json.loads(data[1])))
+    yield from outline("data", _short(json.loads(data[1])))
 
 
 def _short(data: Any) -> Any:
