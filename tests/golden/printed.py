@@ -21,7 +21,7 @@ COARSE = {"gap": 1, "bound_usd": 4}
 
 
 def number(value: Any, nothing: float = 1e-9, digits: int = 5) -> str:
-    """Five digits; a value below `nothing` is 0."""
+    """Five digits; a value below `nothing` is 0, and what no value is, a dash."""
     if isinstance(value, float | np.floating):
         return "0" if abs(value) < nothing else f"{value * BEYOND_TIES:.{digits}g}"
     return "-" if value is None or value == "" else str(value)

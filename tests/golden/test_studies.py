@@ -78,7 +78,7 @@ def _short(data: Any) -> Any:
     return [_short(item) for item in data] if isinstance(data, list) else data
 
 
-def _lines(name: str, study: Study) -> Iterator[str]:
+def study_lines(study: Study) -> Iterator[str]:
     yield from _told(study)
     for table, columns in study.named_tables().items():
         yield from table_lines(table, columns)
@@ -91,7 +91,7 @@ def test_studies_are_those_of_the_golden_files(
     """Every figure and sentence is that which was read and found right."""
     monkeypatch.setenv("COLUMNS", "160")
     study = fleets.studied(name, run_folder).study
-    judge("\n".join(_lines(name, study)), HERE / f"{name}.txt")
+    judge("\n".join(study_lines(study)), HERE / f"{name}.txt")
 
 
 STEADY = {"wattlas": "VERSION", "created_utc": "2027-01-01T00:00:00+00:00", "seconds": 12.3,
