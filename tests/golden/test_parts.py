@@ -209,7 +209,8 @@ def _view(folder: Path, made: Studied) -> Iterator[str]:
                 if name not in ("Server", "Date", "Content-Length", "Content-Security-Policy"):
                     yield f"  {name}: {value}"
             link.close()
-        yield from _fault(lambda: ResultsServer(results, server.server_port))
+        for line in _fault(lambda: ResultsServer(results, server.server_port)):
+            yield line.replace(str(server.server_port), "PORT")
         server.shutdown()
     yield from _fault(lambda: ResultsServer(results, 70_000))
 
