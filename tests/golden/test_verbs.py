@@ -18,6 +18,7 @@ import pytest
 from tests.cli.every_option import BY_HOUR, SMALL, STATE, USERS, write_files
 from tests.golden.printed import judge, number, outline, table_lines
 from wattlas.cli import run
+from wattlas.data.scenario_file import EXAMPLES
 from wattlas.placement.engine import MESSAGE
 
 HERE = Path(__file__).parent / "verbs"
@@ -242,7 +243,7 @@ def _written(path: Path, name: str) -> str:
 
 
 def _masked(text: str, folder: Path) -> str:
-    text = text.replace(str(folder), "FOLDER")
+    text = text.replace(str(folder), "FOLDER").replace(str(EXAMPLES), "EXAMPLES")
     for pattern, steady in MASKS:
         text = re.sub(pattern, steady, text)
     return text
