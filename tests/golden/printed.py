@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from wattlas.errors import InputError, WattlasError
 
 ROWS = 32
 """Rows of a table beyond which some are left out; of each column its sum is there."""
@@ -60,9 +62,9 @@ def _columns(value: Any) -> Mapping[str, Any]:
             return {key: [row[key] for row in value] for key in keys[0]}
     if isinstance(value, Mapping) and value and not any(map(_is_flat, value.values())):
         lists = list(value.values())
-        if all(isinstance(each, list | tuple) and len(each) == len(lists[0]) for each in lists):
-            if len(lists[0]) > 1 and all(_is_flat(cell) for each in lists for cell in each):
-                return value
+        same = all(isinstance(each, list | tuple) and len(each) == len(lists[0]) for each in lists)
+        if same and len(lists[0]) > 1 and all(_is_flat(cell) for each in lists for cell in each):
+            return value
     return {}
 
 
@@ -92,6 +94,21 @@ def _sum(values: list[Any], nothing: float) -> str:
         return str(len(set(map(str, values))))
     finite = [v for v in numbers if np.isfinite(v)]
     return number(sum(finite), nothing * len(values)) + f"/{len(finite)}"
+
+
+def fault_lines(call: Callable[[], Any]) -> Iterator[str]:
+    """In words what a call raises; or that it raises nothing."""
+    try:
+        call()
+    except WattlasError as error:
+        problems = error.problems if isinstance(error, InputError) else ()
+        yield f"! {type(error).__name__}: {'' if problems else error}"
+        for each in problems:
+            yield f"!   {each.file or ''} {each.where}: {each.what} | {each.fix}"
+    except (KeyError, ValueError) as error:
+        yield f"! {error}"
+    else:
+        yield "! nothing"
 
 
 def judge(text: str, file: Path) -> None:

@@ -18,10 +18,14 @@ from typing import Any
 
 import pytest
 
+import wattlas
 from tests import fleets
+from tests.abstract import abstract_folder
 from tests.golden.printed import judge, outline, table_lines
+from tests.golden.test_figures import world
 from wattlas.cli.study import print_summary
-from wattlas.model.frames import frame
+from wattlas.data.scenario_file import example_path, read
+from wattlas.model.scenario import Scenario
 from wattlas.report.report import render_report
 from wattlas.report.results import Results
 from wattlas.studies.study import Study
@@ -51,6 +55,10 @@ def _told(study: Study) -> Iterator[str]:
         meta["fleet"] = {name: v for name, v in meta["fleet"].items() if name not in SEARCHED}
     yield from outline("meta", meta)
     yield from _summary(study).splitlines()
+    if study.meta["scenario"]["classes"] > 2:  # listings leave columns out on a narrow terminal
+        with pytest.MonkeyPatch.context() as narrow:
+            narrow.setenv("COLUMNS", "64")
+            yield from _summary(study).splitlines()
 
 
 ENDS = "p|h1|h2|h3|h4|div|li|tr|section|summary|details|header|footer|dt|dd"
@@ -92,6 +100,42 @@ def test_studies_are_those_of_the_golden_files(
     monkeypatch.setenv("COLUMNS", "160")
     study = fleets.studied(name, run_folder).study
     judge("\n".join(study_lines(study)), HERE / f"{name}.txt")
+
+
+KINDS = {
+    "waits": ("classes.D.may_wait_h=3", "objective.carbon_cap_share=0.97", "time.hours=8",
+              "regions.oslo.reserved_gpu=3", "regions.austin.pue=1.37"),
+    "frictions": ("frictions={start_usd_per_gpu_h: 0.02, start_kwh_per_gpu_h: 0.1}",
+                  "frictions.move_state=true",
+                  "classes.D.state=sticky", "classes.D.session_state_bytes=1e6", "time.hours=6",
+                  "classes.D.requests_per_session_h=10", "objective.minimise=carbon",
+                  "regions.oslo.reserved_gpu=3", "regions.oslo.on_demand_gpu=2",
+                  "regions.all.on_demand_usd_per_gpu_h=2.0"),
+    "variants": ("regions.austin.variants=[large]", "classes.A.mean_accuracy_min=0.8",
+                 "objective.carbon_price_usd_per_t=80", "regions.oslo.utilisation_max=0.7",
+                 "time.hours=6", "time.step_h=0.5"),
+    "capped": ("objective.minimise=carbon", "objective.cost_cap_share=1.002", "time.hours=6",
+               "regions.mumbai.reserved_gpu=5", "regions.austin.utilisation_max=0.8"),
+}  # fmt: skip
+"""Studies of the tiny example that differ in what the plan obeys."""
+
+
+def _kind(name: str, folder: Path) -> Scenario:
+    if name == "abstract":
+        return wattlas.load(abstract_folder(folder))
+    if name == "contract":
+        return world().at_hours(range(6))
+    return read(example_path("tiny"), set=KINDS[name]).scenario
+
+
+@pytest.mark.parametrize("name", ["abstract", "contract", *KINDS])
+def test_kinds_of_studies_are_those_of_the_golden_files(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without prices, under a contract, with waiting, frictions, rules of models, and caps."""
+    monkeypatch.setenv("COLUMNS", "160")
+    study = wattlas.study(_kind(name, tmp_path), samples=3)
+    judge("\n".join(study_lines(study)).replace(str(tmp_path), "FOLDER"), HERE / f"{name}.txt")
 
 
 STEADY = {"wattlas": "VERSION", "created_utc": "2027-01-01T00:00:00+00:00", "seconds": 12.3,

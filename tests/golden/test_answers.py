@@ -1,0 +1,264 @@
+"""What parts of studies answer to questions of the library, value by value.
+
+A change is made on purpose: run with WATTLAS_GOLDEN=write, and read the difference.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+import wattlas
+from tests.golden.printed import fault_lines, judge, number, outline, table_lines
+from tests.long import long_tiny
+from tests.studied import Studied
+from tests.tiers.markets import PRICE, people, service
+from tests.tiers.simulate import Truth, kept, replaced, simulate
+from wattlas.data.scenario_file import example_path, read
+from wattlas.errors import InputError
+from wattlas.model.cells import number_text, percent
+from wattlas.model.choices import Choices
+from wattlas.model.frames import frame
+from wattlas.model.objective import Window
+from wattlas.model.service import Service
+from wattlas.model.users import Prior, Scale, Terms, Users
+from wattlas.placement.compare.attribution import split
+from wattlas.placement.compare.baselines import baselines
+from wattlas.placement.problem.instance import build_instance
+from wattlas.studies import words
+from wattlas.studies.export.story import demo_story
+from wattlas.studies.fit_listings import fit_listings, fit_mapping, fit_notes, users_yaml
+from wattlas.studies.meta import totals_dict
+from wattlas.studies.points import measured_points
+from wattlas.studies.thinning import best_points, every_second, mean_days, thin_surface
+from wattlas.tiers.fit import fit
+from wattlas.tiers.grid import scan_grid
+from wattlas.tiers.ladder import ladder
+from wattlas.tiers.market import Market, market
+from wattlas.tiers.menu import menu
+from wattlas.tiers.offer import best, by_fallback, pareto
+from wattlas.tiers.population import Population, population
+from wattlas.tiers.share import green_share
+from wattlas.tiers.utility import Taste
+from wattlas.tiers.verdict import offer_verdict
+
+HERE = Path(__file__).parent / "parts"
+Case = Callable[[Path, Studied], Iterator[str]]
+
+
+def _fitted(name: str, choices: Choices, **options: Any) -> Iterator[str]:
+    yield f"== {name}"
+    try:
+        made = fit(choices, **options)
+    except InputError as error:
+        for each in error.problems:
+            yield f"! {each.where}: {each.what} | {each.fix}"
+        return
+    yield from outline("fit", fit_mapping(made))
+    for listing in fit_listings(made):
+        yield f"{listing.title}: {' | '.join(c.heading for c in listing.columns)}"
+        yield from (str(note) for note in listing.notes)
+    yield from fit_notes(made)
+    yield re.sub(r"\d+\.\d{4,}", lambda m: number(float(m[0])), users_yaml(made, "a table"))
+
+
+def _fit(_folder: Path, _made: Studied) -> Iterator[str]:
+    """Taste of drawn choices, and what their tables cannot tell."""
+    base = simulate(60, 4, 3, Truth(), 1)
+    truth = Truth(consciousness=0.02, weight_accuracy=0.95, weight_latency=0.02)
+    halves = np.where(base.respondent % 2, "even", "odd")
+    mirrored = base.accuracy / 1000
+    yield from _fitted("plain", base)
+    yield from _fitted("bent", simulate(80, 4, 3, Truth(curvature=1.5, outside_usd=0.001), 3),
+                       curvature=None, requests=1000.0)  # fmt: skip
+    yield from _fitted("ends", simulate(90, 4, 3, truth, 5), additive=True)
+    yield from _fitted(
+        "segments", replaced(base, segment=halves), scale=Scale(0.5, 1, 100, 3000, 1)
+    )
+    yield from _fitted("alike", simulate(60, 4, 3, Truth(), 2, shock_usd=0.01))
+    yield from _fitted("constant", replaced(base, carbon_g=np.full_like(base.carbon_g, 0.2)))
+    yield from _fitted("together", replaced(base, carbon_g=mirrored))
+    yield from _fitted("few", kept(base, base.respondent < 9))
+    yield from _fitted("worse", replaced(base, carbon_g=0.4 - base.carbon_g))
+    yield from _fitted("slower", replaced(base, latency_ms=2200 - base.latency_ms))
+    yield from _fitted("paid", replaced(base, price_usd=0.01 - base.price_usd))
+    yield from _fitted("worst", replaced(base, accuracy=1.5 - base.accuracy), additive=True)
+    levels = {"accuracy": np.array([0.6, 0.9]), "latency_ms": np.array([200.0, 900.0])}
+    two = simulate(60, 4, 3, Truth(), 7, levels=levels)
+    yield from _fitted("two levels", two, curvature=None)
+    cheap = base.price_usd.reshape(-1, 3)
+    cheapest = (cheap == cheap.min(axis=1)[:, None]) & (np.cumsum(
+        cheap == cheap.min(axis=1)[:, None], axis=1) == 1)  # fmt: skip
+    yield from _fitted("decided", replaced(base, chosen=cheapest.ravel()))
+    yield from _fitted("options", base, curvature=99.0, requests=0.0)
+    yield from _fitted("none", replaced(base, chosen=np.zeros_like(base.chosen)))
+
+
+def _market(served: Service, users: Population) -> Market:
+    return market(served, users, PRICE)
+
+
+def _markets(_folder: Path, _made: Studied) -> Iterator[str]:
+    """Offers to few users and to many, soft and hard, fair or not; ladders and fronts."""
+    few = _market(service(), people(5, outside=0.3))
+    for name, sold in (
+        ("few", few),
+        ("many", _market(service(8, 2, 3), people(60, 4, status_quo=0.02))),
+        ("hard", _market(service(5, 2, 5), people(12, 6, scale=0.0))),
+        ("hard, outside", _market(service(5, 2, 7), people(12, 8, scale=0.0, outside=0.2))),
+        ("flat", _market(service(4, 2, 9, flat=True), people(40, 2, theta=0.5))),
+        ("dear", _market(service(4, 2, 9, full_cost=0.05), people(40, 2, status_quo=0.9))),
+    ):
+        yield f"== {name}"
+        for fair in (True, False):
+            most, cleanest = (best(sold, goal, size=20, fair=fair) for goal in ("profit", "carbon"))
+            for objective in ("profit", "carbon"):
+                yield f"{objective} {fair}: {offer_verdict(sold, most, cleanest, objective)}"
+            for n, chosen in enumerate((most, cleanest)):
+                yield from outline(f"offer {n}", asdict(chosen) if chosen else {})
+        for objective in ("profit", "carbon"):
+            yield from outline("ladder", asdict(ladder(sold, 2, objective, size=12)))
+        for offer in by_fallback(sold, size=12):
+            yield from outline("fallback", asdict(offer) if offer else {})
+        front = pareto(sold, scan_grid(sold, 12))
+        yield from outline("front", [asdict(offer.contract) for offer in front])
+
+
+def _thinned(_folder: Path, made: Studied) -> Iterator[str]:
+    """Long tables made short, a demo's story, one field varied, and a class without prices."""
+    n = np.arange(30)
+    surface = frame({"k": ["a", "b"] * 15, "x_ms": n // 6 * 1.0, "y": n // 2 % 3, "v": n * 2.5})
+    short = every_second(surface, ("k",), ("x_ms", "y"))
+    yield from table_lines("surface", short.to_dict(as_series=False))
+    kept_as_is, rule = thin_surface("t", surface, ("k",), ("x_ms", "y"))
+    yield f"{kept_as_is.height} {rule}"
+    many = pl.concat([surface] * 400)
+    yield f"{thin_surface('t', many, ('k',), ('x_ms', 'y'))[0].height}"
+    yield thin_surface("t", many, ("k",), ("x_ms", "y"))[1]
+    days = frame({
+        "time_utc": np.arange("2024-01-30T12", "2024-02-02T12", dtype="datetime64[h]").astype(
+            "datetime64[ms]"),
+        "hours_represented": np.resize([1.0, 3.0], 72), "region": ["r"] * 72,
+        "requests": np.arange(72.0), "price": np.where(np.arange(72) % 7, np.arange(72.0), np.nan),
+    }).with_columns(pl.col("price").fill_nan(None))  # fmt: skip
+    yield from table_lines("mean day", mean_days(days).to_dict(as_series=False), 80)
+    points = best_points(made.frames["candidates"])
+    yield from table_lines("best", points.to_dict(as_series=False))
+    story = demo_story(wattlas.example("tiny"))
+    yield f"{story.rtt_ms if hasattr(story, 'rtt_ms') else ''} {len(asdict(story))}"
+    s = wattlas.example("tiny")
+    for path, values, times in (("regions.oslo.pue", (1.1, 1.5), False),
+                                ("demand_per_h", (0.5, 90.0), True)):  # fmt: skip
+        varied = wattlas.sweep(s, path, values, times=times)
+        yield varied.heading()
+        yield from table_lines(path, varied.table())
+    for path, values in (("regions.oslo.pu", (1,)), ("regions.mars.pue", (1,)), ("pue", ()),
+                         ("regions.oslo.pue", (0.5,)), ("nothing", (1,))):  # fmt: skip
+        yield from fault_lines(lambda path=path, values=values: wattlas.sweep(s, path, values))
+
+
+def _words(_folder: Path, _made: Studied) -> Iterator[str]:
+    """Figures as sentences say them, at the borders of their units and digits."""
+    sizes = [0.0, -0.0, 1e-12, 9.99e-7, 1e-6, 0.00012345, 0.0995, 0.0994, 0.9994, 0.9995, 1.0, 9.995,
+             99.95, 999.4, 999.5, 1e3, 1234.6, 12345.6, 999_499, 1e6, 1e9, 1e12, 3.2e15]  # fmt: skip
+    for say in (words.number, words.money, words.mass, words.energy, words.count, words.share):
+        told = [say(value) for size in sizes for value in (size, -size)]
+        yield f"{say.__name__}: {' | '.join([*told, say(None), say(np.nan)])}"
+    for say_in in (number_text, percent):
+        yield f"{say_in.__name__}: {' | '.join(say_in(value) for value in sizes)}"
+    yield repr(words.unbroken("USD 3 k and 12 kg of CO₂e in 24 h, 3 % of 4 M, 5 things"))
+
+
+def _policies(_folder: Path, _made: Studied) -> Iterator[str]:
+    """What simpler policies break in ten days that are short of accelerators, under daily caps."""
+    days = long_tiny(10)
+    for scarce in (0.1, 0.6):
+        gpu = days.reserved_gpu * (scarce + np.arange(240) % 7 * 0.2)
+        goal = replace(days.objective, carbon_cap_share=0.9, window=Window.DAY)
+        instance = build_instance(replace(days, reserved_gpu=gpu, objective=goal))
+        for name, placed in baselines(instance, flows=False).items():
+            yield f"{name}: {placed.status} {placed.conflict}"
+            yield from outline("totals", totals_dict(placed.totals))
+            yield from outline("limits", [asdict(limit) for limit in placed.limits])
+
+
+def _wrong(_folder: Path, made: Studied) -> Iterator[str]:
+    """What questions that make no sense are told, all at once."""
+    s, n = wattlas.example("tiny"), np.ones(3)
+    tastes = Taste(np.array([2.0]), np.array([np.nan]), np.array([0.2, 0.3]), n[:1], -n[:1])
+    bare = replace(service(fallbacks=1), points=(), accuracy=np.zeros(0), latency_ms=np.zeros(0),
+                   latest_ms=np.zeros(0), cost_usd=np.zeros((0, 6)),
+                   carbon_g=np.zeros((0, 6)))  # fmt: skip
+    better = replace(service(fallbacks=2), accuracy=np.array([0.95, 1.2]),
+                     latency_ms=np.array([100.0, 900.0]))  # fmt: skip
+    calls: Sequence[Callable[[], Any]] = (
+        lambda: Population(tastes, np.array([-1.0]), -1.0, -1.0),
+        lambda: market(bare, people(), 0.0, usable=1.5),
+        lambda: market(better, people(), PRICE),
+        lambda: green_share(-n, n[:2], -1.0, n, "wat"),
+        lambda: green_share(n, 2 * n, 0.5, n, "budget"),
+        lambda: green_share(n, 0.5 * n, 0.2, n, "budget"),
+        lambda: green_share(n, 0.5 * n, 0.2, 0 * n, "percentile"),
+        lambda: green_share(n[:0], n[:0], 0.2, None, "percentile"),
+        lambda: menu(s.classes[0], ()),
+        lambda: menu(s.classes[0], (s.points[0], s.points[0])),
+        lambda: wattlas.tier_shares(s, "X"),
+        lambda: wattlas.tier_shares(
+            s, "A", zones=["MARS"], cap_shares=[2.0], rules=["r"], places=["p"]
+        ),
+        lambda: wattlas.design_tiers(s),
+        lambda: wattlas.design_tiers(
+            replace(s, users=Users(Prior())), terms=Terms(classes=("A", "X"))
+        ),
+        lambda: wattlas.frontier(s, "soft"),
+        lambda: wattlas.frontier(s, "scale", x=[np.inf]),
+        lambda: wattlas.frontier(s, "scale", x=[0.0001]),
+        lambda: wattlas.frontier(s, "scale", objective="weighted", carbon_price_usd_per_t=0.0),
+        lambda: split(s),
+        lambda: split(read(example_path("tiny"), set=["classes.D.may_wait_h=1"]).scenario),
+        lambda: measured_points([], layout="wat"),
+        lambda: measured_points([], prompt_share=2.0),
+        lambda: measured_points([Path("a"), Path("b")], energy_log=Path("c")),
+        lambda: measured_points([Path("a")], {"energy_j": ["1"]}, energy_log=Path("c")),
+        lambda: wattlas.weights(s, kind="wat"),
+        lambda: wattlas.compare("no", "where"),
+        lambda: wattlas.plan(replace(s, reserved_gpu=s.reserved_gpu * 1e-5)).raise_if_infeasible(),
+        lambda: wattlas.study(replace(s, reserved_gpu=s.reserved_gpu * 1e-5)),
+    )  # fmt: skip
+    for call in calls:
+        yield from (line[:400] for line in fault_lines(call))
+    for rule in ("percentile", "budget", "blind"):
+        grams = np.array([500.0, 200.0, 300.0, 400.0, 100.0])
+        share = green_share(grams, 0.3 * grams, 220.0, np.array([1.0, 2.0, 1.5, 0.5, 3.0]), rule)
+        yield from outline(rule, asdict(share))
+    shares = wattlas.tier_shares(s, "A", cap_shares=[0.5, 0.9])
+    yield from table_lines("shares", dict(shares))
+    many = market(service(6, 3, 1), population(Users(Prior(), count=300), PRICE), PRICE)
+    for n_contracts in (1, 3):
+        yield from outline("ladder", asdict(ladder(many, n_contracts, "profit", size=16)))
+    yield f"{made.meta['status']}"
+
+
+MASKS = ((r"\b[0-9a-f]{24,}\b", "a hash"), (r"(?<=profit_gain_usd )-?\d\S*e-\d\d\b", "0"))
+CASES: dict[str, Case] = {
+    "fit": _fit, "markets": _markets, "thinned": _thinned, "wrong": _wrong, "policies": _policies, "words": _words,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_answers_are_those_of_the_golden_files(
+    name: str, tmp_path: Path, made: Studied, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every value is that which was read and found right."""
+    monkeypatch.setenv("COLUMNS", "160")
+    text = "\n".join(CASES[name](tmp_path, made)).replace(str(tmp_path), "FOLDER")
+    for pattern, steady in MASKS:
+        text = re.sub(pattern, steady, text)
+    judge(text, HERE / f"{name}.txt")
