@@ -82,6 +82,11 @@ def _fit(_folder: Path, _made: Studied) -> Iterator[str]:
     yield from _fitted(
         "segments", replaced(base, segment=halves), scale=Scale(0.5, 1, 100, 3000, 1)
     )
+    for n, taste in enumerate((
+        Truth(consciousness=0.0, weight_accuracy=0.99), Truth(weight_accuracy=0.4,
+        weight_latency=0.01), Truth(weight_accuracy=0.01, weight_latency=0.98),
+    )):  # fmt: skip
+        yield from _fitted(f"at an end {n}", simulate(50, 4, 3, taste, 9 + n))
     yield from _fitted("alike", simulate(60, 4, 3, Truth(), 2, shock_usd=0.01))
     yield from _fitted("constant", replaced(base, carbon_g=np.full_like(base.carbon_g, 0.2)))
     yield from _fitted("together", replaced(base, carbon_g=mirrored))
@@ -111,23 +116,22 @@ def _markets(_folder: Path, _made: Studied) -> Iterator[str]:
     for name, sold in (
         ("few", few),
         ("many", _market(service(8, 2, 3), people(60, 4, status_quo=0.02))),
-        ("hard", _market(service(5, 2, 5), people(12, 6, scale=0.0))),
-        ("hard, outside", _market(service(5, 2, 7), people(12, 8, scale=0.0, outside=0.2))),
+        ("hard, outside", _market(service(5, 2, 7), people(7, 8, scale=0.0, outside=0.2))),
         ("flat", _market(service(4, 2, 9, flat=True), people(40, 2, theta=0.5))),
         ("dear", _market(service(4, 2, 9, full_cost=0.05), people(40, 2, status_quo=0.9))),
     ):
         yield f"== {name}"
         for fair in (True, False):
-            most, cleanest = (best(sold, goal, size=20, fair=fair) for goal in ("profit", "carbon"))
+            most, cleanest = (best(sold, goal, size=12, fair=fair) for goal in ("profit", "carbon"))
             for objective in ("profit", "carbon"):
                 yield f"{objective} {fair}: {offer_verdict(sold, most, cleanest, objective)}"
             for n, chosen in enumerate((most, cleanest)):
                 yield from outline(f"offer {n}", asdict(chosen) if chosen else {})
-        for objective in ("profit", "carbon"):
-            yield from outline("ladder", asdict(ladder(sold, 2, objective, size=12)))
-        for offer in by_fallback(sold, size=12):
+        if name in ("few", "hard, outside"):
+            yield from outline("ladder", asdict(ladder(sold, 2, "profit", size=8)))
+        for offer in by_fallback(sold, size=8):
             yield from outline("fallback", asdict(offer) if offer else {})
-        front = pareto(sold, scan_grid(sold, 12))
+        front = pareto(sold, scan_grid(sold, 8))
         yield from outline("front", [asdict(offer.contract) for offer in front])
 
 
@@ -159,6 +163,10 @@ def _thinned(_folder: Path, made: Studied) -> Iterator[str]:
         varied = wattlas.sweep(s, path, values, times=times)
         yield varied.heading()
         yield from table_lines(path, varied.table())
+    for path in ("classes", "objective", "regions.oslo.accelerators", "regions.oslo.name"):
+        for times in (False, True):
+            yield path
+            yield from fault_lines(lambda p=path, x=times: wattlas.sweep(s, p, (2.0,), times=x))
     for path, values in (("regions.oslo.pu", (1,)), ("regions.mars.pue", (1,)), ("pue", ()),
                          ("regions.oslo.pue", (0.5,)), ("nothing", (1,))):  # fmt: skip
         yield from fault_lines(lambda path=path, values=values: wattlas.sweep(s, path, values))
@@ -166,8 +174,9 @@ def _thinned(_folder: Path, made: Studied) -> Iterator[str]:
 
 def _words(_folder: Path, _made: Studied) -> Iterator[str]:
     """Figures as sentences say them, at the borders of their units and digits."""
-    sizes = [0.0, -0.0, 1e-12, 9.99e-7, 1e-6, 0.00012345, 0.0995, 0.0994, 0.9994, 0.9995, 1.0, 9.995,
-             99.95, 999.4, 999.5, 1e3, 1234.6, 12345.6, 999_499, 1e6, 1e9, 1e12, 3.2e15]  # fmt: skip
+    sizes = [0.0, -0.0, 1e-12, 9.99e-7, 1e-6, 0.00012345, 0.0995, 0.0994, 0.9994, 0.9995, 1.0,
+             9.995, 99.95, 999.4, 999.5, 1e3, 1234.6, 12345.6, 999_499, 1e6, 1e9,
+             1e12, 3.2e15]  # fmt: skip
     for say in (words.number, words.money, words.mass, words.energy, words.count, words.share):
         told = [say(value) for size in sizes for value in (size, -size)]
         yield f"{say.__name__}: {' | '.join([*told, say(None), say(np.nan)])}"
@@ -187,9 +196,16 @@ def _policies(_folder: Path, _made: Studied) -> Iterator[str]:
             yield f"{name}: {placed.status} {placed.conflict}"
             yield from outline("totals", totals_dict(placed.totals))
             yield from outline("limits", [asdict(limit) for limit in placed.limits])
+    settings = ("objective.minimise=carbon", "objective.cost_cap_share=1.1", "time.hours=8",
+                "regions.all.on_demand_gpu=3", "regions.all.on_demand_usd_per_gpu_h=2.0",
+                "regions.all.reserved_gpu=1")  # fmt: skip
+    instance = build_instance(read(example_path("tiny"), set=settings).scenario)
+    for name, placed in baselines(instance, flows=False).items():
+        yield f"{name}: {placed.status} {placed.conflict}"
+        yield from outline("totals", totals_dict(placed.totals))
 
 
-def _wrong(_folder: Path, made: Studied) -> Iterator[str]:
+def _wrong(_folder: Path, _made: Studied) -> Iterator[str]:
     """What questions that make no sense are told, all at once."""
     s, n = wattlas.example("tiny"), np.ones(3)
     tastes = Taste(np.array([2.0]), np.array([np.nan]), np.array([0.2, 0.3]), n[:1], -n[:1])
@@ -240,15 +256,16 @@ def _wrong(_folder: Path, made: Studied) -> Iterator[str]:
         yield from outline(rule, asdict(share))
     shares = wattlas.tier_shares(s, "A", cap_shares=[0.5, 0.9])
     yield from table_lines("shares", dict(shares))
-    many = market(service(6, 3, 1), population(Users(Prior(), count=300), PRICE), PRICE)
-    for n_contracts in (1, 3):
-        yield from outline("ladder", asdict(ladder(many, n_contracts, "profit", size=16)))
-    yield f"{made.meta['status']}"
+    crowd = population(Users(Prior(), count=40), PRICE, 0.3)
+    yield from outline("crowd", {name: values[:6] for name, values in asdict(crowd.taste).items()})
+    many = market(service(6, 3, 1), crowd, PRICE)
+    yield from outline("ladder", asdict(ladder(many, 3, "carbon", size=8)))
 
 
 MASKS = ((r"\b[0-9a-f]{24,}\b", "a hash"), (r"(?<=profit_gain_usd )-?\d\S*e-\d\d\b", "0"))
 CASES: dict[str, Case] = {
-    "fit": _fit, "markets": _markets, "thinned": _thinned, "wrong": _wrong, "policies": _policies, "words": _words,
+    "fit": _fit, "markets": _markets, "thinned": _thinned, "wrong": _wrong,
+    "policies": _policies, "words": _words,
 }  # fmt: skip
 
 
