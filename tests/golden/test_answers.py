@@ -6,6 +6,7 @@ A change is made on purpose: run with WATTLAS_GOLDEN=write, and read the differe
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -16,13 +17,14 @@ import polars as pl
 import pytest
 
 import wattlas
+from tests.cli.every_option import USERS
 from tests.golden.printed import fault_lines, judge, number, outline, table_lines
 from tests.long import long_tiny
 from tests.studied import Studied
 from tests.tiers.markets import PRICE, people, service
 from tests.tiers.simulate import Truth, kept, replaced, simulate
 from wattlas.data.scenario_file import example_path, read
-from wattlas.errors import InputError
+from wattlas.errors import InputError, WattlasError
 from wattlas.model.cells import number_text, percent
 from wattlas.model.choices import Choices
 from wattlas.model.frames import frame
@@ -33,11 +35,14 @@ from wattlas.placement.compare.attribution import split
 from wattlas.placement.compare.baselines import baselines
 from wattlas.placement.problem.instance import build_instance
 from wattlas.studies import words
+from wattlas.studies.board import Ways
 from wattlas.studies.export.story import demo_story
 from wattlas.studies.fit_listings import fit_listings, fit_mapping, fit_notes, users_yaml
 from wattlas.studies.meta import totals_dict
 from wattlas.studies.points import measured_points
+from wattlas.studies.shares import share_of
 from wattlas.studies.thinning import best_points, every_second, mean_days, thin_surface
+from wattlas.tiers.ahead import CatchUp, plan_ahead
 from wattlas.tiers.fit import fit
 from wattlas.tiers.grid import scan_grid
 from wattlas.tiers.ladder import ladder
@@ -102,6 +107,12 @@ def _fit(_folder: Path, _made: Studied) -> Iterator[str]:
     cheapest = (cheap == cheap.min(axis=1)[:, None]) & (np.cumsum(
         cheap == cheap.min(axis=1)[:, None], axis=1) == 1)  # fmt: skip
     yield from _fitted("decided", replaced(base, chosen=cheapest.ravel()))
+    yield from _fitted("segment", replaced(base, segment=halves,
+                       price_usd=np.where(halves == "odd", 0.004, base.price_usd)))  # fmt: skip
+    fast = (base.accuracy < 0.7) & (base.latency_ms < 700)
+    two = np.where(base.accuracy < 0.7, 0.6, 0.9)
+    late = np.where(fast, 200.0, 900.0)
+    yield from _fitted("not crossed", replaced(base, accuracy=two, latency_ms=late))
     yield from _fitted("options", base, curvature=99.0, requests=0.0)
     yield from _fitted("none", replaced(base, chosen=np.zeros_like(base.chosen)))
 
@@ -112,16 +123,26 @@ def _market(served: Service, users: Population) -> Market:
 
 def _markets(_folder: Path, _made: Studied) -> Iterator[str]:
     """Offers to few users and to many, soft and hard, fair or not; ladders and fronts."""
-    few = _market(service(), people(5, outside=0.3))
+    few, base = _market(service(), people(5, outside=0.3)), service(4, 2, 3)
     for name, sold in (
         ("few", few),
         ("many", _market(service(8, 2, 3), people(60, 4, status_quo=0.02))),
         ("hard, outside", _market(service(5, 2, 7), people(7, 8, scale=0.0, outside=0.2))),
         ("flat", _market(service(4, 2, 9, flat=True), people(40, 2, theta=0.5))),
+        (
+            "no cleaner",
+            _market(replace(base, carbon_g=2 * base.full_carbon_g + 0 * base.carbon_g), people(5)),
+        ),
+        (
+            "no cheaper",
+            _market(replace(base, cost_usd=2 * base.full_cost_usd + 0 * base.cost_usd), people(5)),
+        ),
+        ("stubborn", _market(base, people(5, status_quo=3.0))),
+        ("a loss", _market(service(3, 2, 1, full_cost=1.5), people(6))),
         ("dear", _market(service(4, 2, 9, full_cost=0.05), people(40, 2, status_quo=0.9))),
     ):
         yield f"== {name}"
-        for fair in (True, False):
+        for fair in (True, False)[: 1 + (name in ("few", "hard, outside"))]:
             most, cleanest = (best(sold, goal, size=12, fair=fair) for goal in ("profit", "carbon"))
             for objective in ("profit", "carbon"):
                 yield f"{objective} {fair}: {offer_verdict(sold, most, cleanest, objective)}"
@@ -183,6 +204,57 @@ def _words(_folder: Path, _made: Studied) -> Iterator[str]:
     for say_in in (number_text, percent):
         yield f"{say_in.__name__}: {' | '.join(say_in(value) for value in sizes)}"
     yield repr(words.unbroken("USD 3 k and 12 kg of CO₂e in 24 h, 3 % of 4 M, 5 things"))
+
+
+def _designs(_folder: Path, _made: Studied) -> Iterator[str]:
+    """A design of tiers as contracts, weights as tables, fleets under caps, shares of one zone."""
+    path = example_path("tiny")
+    users = shlex.split(USERS)[1::2]
+    design = wattlas.design_tiers(read(path, set=users).scenario, size=12, sensitive=False)
+    for each in (*design.tiers(), *design.scenario().carbon_caps):
+        yield from outline(each.id, asdict(each))
+    yield str([point.id for point in design.scenario().points])
+    yield re.sub(r"<[^>]*>", " ", design._repr_html_())
+    s = wattlas.example("tiny")
+    for kind, by_hour, settings in (
+        ("cost", False, ("objective.minimise=carbon", "classes.D.state=sticky")),
+        ("carbon", True, ("regions.oslo.reserved_gpu=3", "metros.only=[berlin,chicago]")),
+        ("cost", True, ("time.hours=6",)), ("cost", False, ("regions.only=[oslo]",
+         "residency=null", "classes.A.residency=null", "classes.A.latency_budget_ms=3000")),
+    ):  # fmt: skip
+        scenario = read(path, set=settings).scenario
+        try:
+            made = wattlas.weights(scenario, kind=kind, by_hour=by_hour)
+        except WattlasError as error:
+            yield f"! {error}"
+            continue
+        yield from table_lines(kind, made.table())
+        listing = made.listing()
+        yield f"{listing.title} {[c.heading for c in listing.columns]}"
+        yield from listing.notes
+        yield from made.notes
+    for calls in (
+        lambda: share_of(s, "A", "NO"), lambda: share_of(s, "A", "X", cap_share=0.5, rule="r"),
+        lambda: share_of(s, "D", "NO", cap_share=0.9),
+        lambda: share_of(s, "A", "NO", cap_g=-1.0, ways=Ways(green="large-fast", full="wat")),
+        lambda: share_of(s, "A", "NO", cap_g=0.01, ways=Ways(green="small", full="small")),
+        lambda: design_problem(demand_per_h=np.zeros((4, 2, 2))),
+        lambda: plan_ahead(np.ones(4), np.ones(3), 1.0, ledger=CatchUp(horizon_days=0)),
+        lambda: plan_ahead(np.ones(48), np.full(48, 0.5), 0.9, -np.ones(48),
+                           ledger=CatchUp(reserve=-1)),
+    ):  # fmt: skip
+        yield from fault_lines(calls)
+    zone = share_of(s, "A", "IN", cap_share=0.9, rule="percentile", place="remote")
+    yield from outline("share", {k: v for k, v in asdict(zone.by_rule).items() if k != "degraded"})
+    yield f"{zone.words() if hasattr(zone, 'words') else ''}"
+    yield from outline("days", zone.by_day())
+
+
+def design_problem(**changes: Any) -> object:
+    """A design of a class in a world that is changed."""
+    scenario = read(example_path("tiny"), set=shlex.split(USERS)[1::2]).scenario
+    terms = Terms(classes=("A",))
+    return wattlas.design_tiers(replace(scenario, **changes), terms=terms)
 
 
 def _policies(_folder: Path, _made: Studied) -> Iterator[str]:
@@ -262,10 +334,13 @@ def _wrong(_folder: Path, _made: Studied) -> Iterator[str]:
     yield from outline("ladder", asdict(ladder(many, 3, "carbon", size=8)))
 
 
-MASKS = ((r"\b[0-9a-f]{24,}\b", "a hash"), (r"(?<=profit_gain_usd )-?\d\S*e-\d\d\b", "0"))
+MASKS = (
+    (r"\b(?=[a-f]*\d)[0-9a-f]{24,}\b", "a hash"),
+    (r"(?<=profit_gain_usd )-?\d\S*e-\d\d\b", "0"),
+)
 CASES: dict[str, Case] = {
     "fit": _fit, "markets": _markets, "thinned": _thinned, "wrong": _wrong,
-    "policies": _policies, "words": _words,
+    "policies": _policies, "words": _words, "designs": _designs,
 }  # fmt: skip
 
 

@@ -318,7 +318,10 @@ def _live(folder: Path, _made: Studied) -> Iterator[str]:
             yield _said(f"export {words}")
 
 
-MASKS = ((r"\b[0-9a-f]{24,}\b", "a hash"), (r"(?<=profit_gain_usd )-?\d\S*e-\d\d\b", "0"))
+MASKS = (
+    (r"\b(?=[a-f]*\d)[0-9a-f]{24,}\b", "a hash"),
+    (r"(?<=profit_gain_usd )-?\d\S*e-\d\d\b", "0"),
+)
 CASES: dict[str, Case] = {
     "training": _training, "view": _view, "results": _results, "stream": _stream,
     "terminal": _terminal, "ledger": _ledger, "live": _live,
