@@ -50,9 +50,9 @@ TEXTS = (".csv", ".json", ".yaml", ".sh")
 LARGEST, ROWS = 9_000, 6
 """Bytes of a text beyond which only its name is told, and rows that are told of a table."""
 MASKS = (
-    (r"(?m)^(Plan|Fleet|Replay|Weights|Design|Sweep|Study): .*\n", ""),
+    (r"(?m)^! (Plan|Fleet|Replay|Weights|Design|Sweep|Study|Frontier): .*\n", ""),
     (r"\b\d+(\.\d+)? s\b", "so many s"),
-    (re.escape(MESSAGE) + r"\n", ""),
+    (f"! {re.escape(MESSAGE)}\n", ""),
     (r"\b(highs|SCIP) [\d.]+", r"\1"),
     (r"[-−]?(?<!\d)\d(\.\d+)?e[-−](0[89]|[1-9]\d)\b", "0"),
     (r"\b(gap|within|residual) \d(\.\d+)?e-\d\d\b", r"\1 so small"),
@@ -83,7 +83,8 @@ def _said(words: str) -> str:
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = run(shlex.split(words))
-    return f"$ wattlas {words}\n-> {int(code)}\n{_answer(out.getvalue())}{err.getvalue()}"
+    told = "".join(f"! {line}\n" if line else "\n" for line in err.getvalue().splitlines())
+    return f"$ wattlas {words}\n-> {int(code)}\n{_answer(out.getvalue())}{told}"
 
 
 def _written(path: Path, name: str) -> str:
