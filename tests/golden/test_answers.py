@@ -28,6 +28,7 @@ from wattlas.errors import InputError, WattlasError
 from wattlas.model.cells import number_text, percent
 from wattlas.model.choices import Choices
 from wattlas.model.frames import frame
+from wattlas.model.frontier_table import frontier_listing, gap_words, points_table
 from wattlas.model.objective import Window
 from wattlas.model.service import Service
 from wattlas.model.users import Prior, Scale, Terms, Users
@@ -216,6 +217,12 @@ def _designs(_folder: Path, _made: Studied) -> Iterator[str]:
     yield str([point.id for point in design.scenario().points])
     yield re.sub(r"<[^>]*>", " ", design._repr_html_())
     s = wattlas.example("tiny")
+    priced = tuple(replace(k, price_usd_per_request=3e-4) for k in s.classes)
+    drawn = replace(s, users=Users(Prior(), count=40), classes=priced)
+    for name, table in wattlas.design_tiers(drawn, size=10).named_tables().items():
+        yield from table_lines(name, table, 6)
+    pareto_menu = menu(s.classes[0], s.points)
+    yield from outline("front", asdict(pareto_menu.front()) | {"klass": ""})
     for kind, by_hour, settings in (
         ("cost", False, ("objective.minimise=carbon", "classes.D.state=sticky")),
         ("carbon", True, ("regions.oslo.reserved_gpu=3", "metros.only=[berlin,chicago]")),
@@ -255,6 +262,21 @@ def design_problem(**changes: Any) -> object:
     scenario = read(example_path("tiny"), set=shlex.split(USERS)[1::2]).scenario
     terms = Terms(classes=("A",))
     return wattlas.design_tiers(replace(scenario, **changes), terms=terms)
+
+
+def _frontiers(_folder: Path, _made: Studied) -> Iterator[str]:
+    """Frontiers to the last breakpoint, where capacity binds, demand goes unserved, or neither."""
+    short = ("regions.oslo.reserved_gpu=3", "classes.D.unserved_usd_per_request=0.0007")
+    for settings in ((), short):
+        s = read(example_path("tiny"), set=("time.hours=5", "time.step_h=0.5", *settings)).scenario
+        for variant in ("scale", "added_ms", "class:D", "soft"):
+            for objective in ("cost", "carbon", "weighted"):
+                curve = wattlas.frontier(s, variant, objective=objective, samples=9,
+                                         carbon_price_usd_per_t=70.0)  # fmt: skip
+                yield f"{variant} {objective}: {gap_words(curve)}"
+                yield from table_lines("points", points_table(curve), 12)
+                shown = frontier_listing(curve, variant)
+                yield f"{shown.title} {[c.heading for c in shown.columns]} {shown.notes}"
 
 
 def _policies(_folder: Path, _made: Studied) -> Iterator[str]:
@@ -340,7 +362,7 @@ MASKS = (
 )
 CASES: dict[str, Case] = {
     "fit": _fit, "markets": _markets, "thinned": _thinned, "wrong": _wrong,
-    "policies": _policies, "words": _words, "designs": _designs,
+    "policies": _policies, "words": _words, "designs": _designs, "frontiers": _frontiers,
 }  # fmt: skip
 
 

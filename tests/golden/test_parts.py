@@ -35,7 +35,9 @@ from wattlas.cli.endings import end
 from wattlas.cli.heap import trimmed
 from wattlas.cli.streams import Screen, fitting, holds, one_line
 from wattlas.errors import InputError, LimitError, MachineError, Problem
-from wattlas.report.results import open_results, write_results
+from wattlas.report.page import context
+from wattlas.report.report import write_report
+from wattlas.report.results import Results, open_results, write_results
 from wattlas.report.stream_folder import finished_parts, write_plan
 from wattlas.report.view import Pages, ResultsServer
 from wattlas.serve.metrics import metrics_text
@@ -119,6 +121,20 @@ def _results(folder: Path, made: Studied) -> Iterator[str]:
     yield read._repr_html_()
     yield brief_html({"scenario": {"name": "<x>"}, "status": "limit"})
     yield from fault_lines(lambda: read.table("nothing"))
+    window = {"hours": 3, "hours_represented": 3.0, "sample": "all"}
+    goal = {"minimise": "carbon", "carbon_price_usd_per_t": 5.0, "cost_cap_share": 0.9,
+            "carbon_cap_t": 2.0, "window": "day"}  # fmt: skip
+    whole = {"status": "limit", "window": window, "objective": goal, "solver": "x", "gap": 0.0,
+             "programs": 3, "network": {"modelled_share": 0.5},
+             "intensity": {"deciding": "average"},
+             "totals": {"plan": {"requests": 3.0, "late_requests": 0.0}, "baseline": {}},
+             "provenance": [{"what": "a", "period": "2024-01-01T00:00:00Z to 2025"}]}  # fmt: skip
+    for bare in ({}, {"status": "odd"}, whole):
+        told = context(Results(bare))
+        told["vendored"] = len(told["vendored"])
+        yield from outline("page", {k: v for k, v in told.items() if k != "meta"})
+    yield from fault_lines(lambda: write_report(Results({})))
+    yield write_report(folder / "a", folder / "other.html").name
     layers = frames["layers"]
     wrong = {
         "nothing": layers,
