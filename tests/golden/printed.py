@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -109,12 +106,3 @@ def fault_lines(call: Callable[[], Any]) -> Iterator[str]:
         yield f"! {error}"
     else:
         yield "! nothing"
-
-
-def judge(text: str, file: Path) -> None:
-    """That a text is that of a golden file; `WATTLAS_GOLDEN=write` writes it anew."""
-    text = re.sub(r"[ \t]+(?=\n)", "", text).rstrip() + "\n"
-    if os.environ.get("WATTLAS_GOLDEN") == "write":
-        file.write_text(text, encoding="utf-8")
-    assert file.is_file(), f"no golden file {file.name}: write it, and read it"
-    assert text == file.read_text(encoding="utf-8")

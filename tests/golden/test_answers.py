@@ -18,7 +18,8 @@ import pytest
 
 import wattlas
 from tests.cli.every_option import USERS
-from tests.golden.printed import fault_lines, judge, number, outline, table_lines
+from tests.golden.kept import keep
+from tests.golden.printed import fault_lines, number, outline, table_lines
 from tests.long import long_tiny
 from tests.studied import Studied
 from tests.tiers.markets import PRICE, people, service
@@ -375,4 +376,4 @@ def test_answers_are_those_of_the_golden_files(
     text = "\n".join(CASES[name](tmp_path, made)).replace(str(tmp_path), "FOLDER")
     for pattern, steady in MASKS:
         text = re.sub(pattern, steady, text)
-    judge(text, HERE / f"{name}.txt")
+    keep(text, HERE / f"{name}.txt")

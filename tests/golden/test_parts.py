@@ -21,7 +21,8 @@ import polars as pl
 import pytest
 
 import wattlas
-from tests.golden.printed import fault_lines, judge, number, outline, table_lines
+from tests.golden.kept import keep
+from tests.golden.printed import fault_lines, number, outline, table_lines
 from tests.golden.test_figures import NOON, _plane, _settled
 from tests.golden.test_studies import LEFT_OUT
 from tests.golden.test_verbs import _said
@@ -353,4 +354,4 @@ def test_parts_are_those_of_the_golden_files(
     text = "\n".join(CASES[name](tmp_path, made)).replace(str(tmp_path), "FOLDER")
     for pattern, steady in MASKS:
         text = re.sub(pattern, steady, text)
-    judge(text, HERE / f"{name}.txt")
+    keep(text, HERE / f"{name}.txt")

@@ -21,7 +21,8 @@ import pytest
 import wattlas
 from tests import fleets
 from tests.abstract import abstract_folder
-from tests.golden.printed import judge, outline, table_lines
+from tests.golden.kept import keep
+from tests.golden.printed import outline, table_lines
 from tests.golden.test_figures import world
 from wattlas.cli.study import print_summary
 from wattlas.data.scenario_file import example_path, read
@@ -99,7 +100,7 @@ def test_studies_are_those_of_the_golden_files(
     """Every figure and sentence is that which was read and found right."""
     monkeypatch.setenv("COLUMNS", "160")
     study = fleets.studied(name, run_folder).study
-    judge("\n".join(study_lines(study)), HERE / f"{name}.txt")
+    keep("\n".join(study_lines(study)), HERE / f"{name}.txt")
 
 
 KINDS = {
@@ -135,7 +136,7 @@ def test_kinds_of_studies_are_those_of_the_golden_files(
     """Without prices, under a contract, with waiting, frictions, rules of models, and caps."""
     monkeypatch.setenv("COLUMNS", "160")
     study = wattlas.study(_kind(name, tmp_path), samples=3)
-    judge("\n".join(study_lines(study)).replace(str(tmp_path), "FOLDER"), HERE / f"{name}.txt")
+    keep("\n".join(study_lines(study)).replace(str(tmp_path), "FOLDER"), HERE / f"{name}.txt")
 
 
 STEADY = {"wattlas": "VERSION", "created_utc": "2027-01-01T00:00:00+00:00", "seconds": 12.3,
@@ -149,4 +150,4 @@ def test_pages_are_those_of_the_golden_files(name: str, request: pytest.FixtureR
     scenario = {**studied.meta["scenario"], "source_path": "PATH", "sha256": "HASH"}
     fleet = {**studied.meta["fleet"], "seconds": 1.5, "gap": 1e-6}
     results = studied.results(**STEADY, scenario=scenario, fleet=fleet)
-    judge("\n".join(_page(results)), HERE / f"page-{name}.txt")
+    keep("\n".join(_page(results)), HERE / f"page-{name}.txt")

@@ -17,7 +17,8 @@ import polars as pl
 import pytest
 
 from tests.cli.every_option import BY_HOUR, PRICES, SMALL, STATE, USERS, write_files
-from tests.golden.printed import judge, number, outline, table_lines
+from tests.golden.kept import keep
+from tests.golden.printed import number, outline, table_lines
 from wattlas.cli import run
 from wattlas.data.scenario_file import EXAMPLES
 from wattlas.placement.engine import MESSAGE
@@ -122,4 +123,4 @@ def test_sessions_are_those_of_the_golden_files(
     names = [str(p.relative_to(tmp_path)) for p in made]
     said += [_written(p, n) for p, n in zip(made, names, strict=True)
              if not given & {*n.split("/")} and "/." not in n]  # fmt: skip
-    judge(_masked("\n".join(said), tmp_path), HERE / f"{name}.txt")
+    keep(_masked("\n".join(said), tmp_path), HERE / f"{name}.txt")
