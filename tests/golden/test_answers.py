@@ -222,6 +222,11 @@ def _designs(_folder: Path, _made: Studied) -> Iterator[str]:
     drawn = replace(s, users=Users(Prior(), count=40), classes=priced)
     for name, table in wattlas.design_tiers(drawn, size=10).named_tables().items():
         yield from table_lines(name, table, 6)
+    dear = replace(drawn, users=Users(Prior(consciousness_mean=0.01, value_median=9.0), count=9))
+    for terms in (Terms(most=3), Terms(most=2, objective="carbon")):
+        for name, table in wattlas.design_tiers(dear, terms=terms, size=8).named_tables().items():
+            if name in ("tier_verdicts", "tier_menu", "tier_segments"):
+                yield from table_lines(name, table, 6)
     pareto_menu = menu(s.classes[0], s.points)
     yield from outline("front", asdict(pareto_menu.front()) | {"klass": ""})
     for kind, by_hour, settings in (

@@ -115,6 +115,8 @@ KINDS = {
     "variants": ("regions.austin.variants=[large]", "classes.A.mean_accuracy_min=0.8",
                  "objective.carbon_price_usd_per_t=80", "regions.oslo.utilisation_max=0.7",
                  "time.hours=6", "time.step_h=0.5"),
+    "modelled": ("network.metro_node=fitted", "network.node_region=fitted", "time.hours=4",
+                 "time.step_h=0.5", "regions.oslo.reserved_gpu=3", "regions.mumbai.pue=1.4"),
     "capped": ("objective.minimise=carbon", "objective.cost_cap_share=1.002", "time.hours=6",
                "regions.mumbai.reserved_gpu=5", "regions.austin.utilisation_max=0.8"),
 }  # fmt: skip
