@@ -12,11 +12,13 @@ import re
 import shlex
 from pathlib import Path
 from string import Template
+from typing import Any
 
 import polars as pl
 import pytest
 
 from tests.cli.every_option import BY_HOUR, PRICES, SMALL, STATE, USERS, write_files
+from tests.cli.test_every_option import COMMANDS
 from tests.golden.kept import keep
 from tests.golden.printed import number, outline, table_lines
 from wattlas.cli import run
@@ -124,3 +126,22 @@ def test_sessions_are_those_of_the_golden_files(
     said += [_written(p, n) for p, n in zip(made, names, strict=True)
              if not given & {*n.split("/")} and "/." not in n]  # fmt: skip
     keep(_masked("\n".join(said), tmp_path), HERE / f"{name}.txt")
+
+
+def _parameter(part: Any) -> str:
+    """How an option is called, its default and bounds, and what help says of it."""
+    told = part.default if isinstance(part.default, str | int | float | Path) else "-"
+    holder = part if hasattr(part, "min") else part.type  # as the version of typer has it
+    bounds = [str(getattr(holder, name, None)) for name in ("min", "max")]
+    names = "/".join(part.opts or [part.name])
+    words = " ".join(str(getattr(part, "help", None)).split())
+    return f"  {names} = {told} [{' '.join(bounds)}] {words}"
+
+
+def test_options_are_those_of_the_golden_file() -> None:
+    """Every verb has these options, with these defaults, bounds and words."""
+    lines = []
+    for name, command in COMMANDS.items():
+        lines += [f"{name}: {' '.join((command.help or '').split())}"]
+        lines += sorted(_parameter(p) for p in command.params if "completion" not in p.name)
+    keep("\n".join(lines), HERE / "options.txt")
