@@ -17,6 +17,7 @@ import polars as pl
 import pytest
 
 import wattlas
+from tests import fleets
 from tests.cli.every_option import USERS
 from tests.golden.kept import keep
 from tests.golden.printed import fault_lines, number, outline, table_lines
@@ -85,6 +86,7 @@ def _fit(_folder: Path, _made: Studied) -> Iterator[str]:
     yield from _fitted("plain", base)
     yield from _fitted("bent", simulate(80, 4, 3, Truth(curvature=1.5, outside_usd=0.001), 3),
                        curvature=None, requests=1000.0)  # fmt: skip
+    yield from _fitted("hollow", simulate(60, 4, 3, Truth(curvature=-9.0), 4), curvature=None)
     yield from _fitted("ends", simulate(90, 4, 3, truth, 5), additive=True)
     yield from _fitted(
         "segments", replaced(base, segment=halves), scale=Scale(0.5, 1, 100, 3000, 1)
@@ -257,6 +259,10 @@ def _designs(_folder: Path, _made: Studied) -> Iterator[str]:
                            ledger=CatchUp(reserve=-1)),
     ):  # fmt: skip
         yield from fault_lines(calls)
+    cloud = fleets.scenario("one-cloud")
+    for klass in ("A", "B"):
+        shares = wattlas.tier_shares(cloud, klass, cap_shares=[0.6, 0.9], rules=["budget"])
+        yield from table_lines(f"shares of {klass}", dict(shares))
     zone = share_of(s, "A", "IN", cap_share=0.9, rule="percentile", place="remote")
     yield from outline("share", {k: v for k, v in asdict(zone.by_rule).items() if k != "degraded"})
     yield f"{zone.words() if hasattr(zone, 'words') else ''}"
