@@ -21,6 +21,7 @@ import polars as pl
 import pytest
 
 import wattlas
+from tests.golden import test_answers
 from tests.golden.kept import keep
 from tests.golden.printed import fault_lines, number, outline, table_lines
 from tests.golden.test_figures import NOON, _plane, _settled
@@ -355,3 +356,8 @@ def test_parts_are_those_of_the_golden_files(
     for pattern, steady in MASKS:
         text = re.sub(pattern, steady, text)
     keep(text, HERE / f"{name}.txt")
+
+
+def test_every_golden_file_is_asked_for() -> None:
+    """A file that no case writes is left over."""
+    assert {path.stem for path in HERE.iterdir()} == CASES.keys() | test_answers.CASES.keys()

@@ -131,7 +131,10 @@ def _kind(name: str, folder: Path) -> Scenario:
     return read(example_path("tiny"), set=KINDS[name]).scenario
 
 
-@pytest.mark.parametrize("name", ["abstract", "contract", *KINDS])
+OTHERS = ("abstract", "contract")
+
+
+@pytest.mark.parametrize("name", [*OTHERS, *KINDS])
 def test_kinds_of_studies_are_those_of_the_golden_files(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,3 +156,9 @@ def test_pages_are_those_of_the_golden_files(name: str, request: pytest.FixtureR
     fleet = {**studied.meta["fleet"], "seconds": 1.5, "gap": 1e-6}
     results = studied.results(**STEADY, scenario=scenario, fleet=fleet)
     keep("\n".join(_page(results)), HERE / f"page-{name}.txt")
+
+
+def test_every_golden_file_is_asked_for() -> None:
+    """A file that no study writes is left over."""
+    pages = {"page-made", "page-smallest"}
+    assert {path.stem for path in HERE.iterdir()} == {*WORLDS, *KINDS, *pages, *OTHERS}

@@ -145,3 +145,8 @@ def test_options_are_those_of_the_golden_file() -> None:
         lines += [f"{name}: {' '.join((command.help or '').split())}"]
         lines += sorted(_parameter(p) for p in command.params if "completion" not in p.name)
     keep("\n".join(lines), HERE / "options.txt")
+
+
+def test_every_golden_file_is_asked_for() -> None:
+    """A file that no session writes is left over."""
+    assert {path.stem for path in HERE.iterdir()} == {*SESSIONS, "options"}
