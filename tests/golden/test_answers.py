@@ -39,6 +39,7 @@ from wattlas.placement.compare.baselines import baselines
 from wattlas.placement.problem.instance import build_instance
 from wattlas.studies import words
 from wattlas.studies.board import Ways
+from wattlas.studies.design_listings import design_listings
 from wattlas.studies.export.story import demo_story
 from wattlas.studies.fit_listings import fit_listings, fit_mapping, fit_notes, users_yaml
 from wattlas.studies.meta import totals_dict
@@ -117,6 +118,8 @@ def _fit(_folder: Path, _made: Studied) -> Iterator[str]:
     two = np.where(base.accuracy < 0.7, 0.6, 0.9)
     late = np.where(fast, 200.0, 900.0)
     yield from _fitted("not crossed", replaced(base, accuracy=two, latency_ms=late))
+    weak = replaced(base, accuracy=two, latency_ms=late)
+    yield from _fitted("not crossed, few", kept(weak, weak.respondent < 14))
     yield from _fitted("options", base, curvature=99.0, requests=0.0)
     yield from _fitted("none", replaced(base, chosen=np.zeros_like(base.chosen)))
 
@@ -225,6 +228,9 @@ def _designs(_folder: Path, _made: Studied) -> Iterator[str]:
     for name, table in wattlas.design_tiers(drawn, size=10).named_tables().items():
         yield from table_lines(name, table, 6)
     dear = replace(drawn, users=Users(Prior(consciousness_mean=0.01, value_median=9.0), count=9))
+    for listing in design_listings(wattlas.design_tiers(dear, size=8)):
+        yield f"{listing.title} {[c.heading for c in listing.columns]} {listing.notes}"
+        yield from table_lines("listing", {c.name: listing.table[c.name] for c in listing.columns})
     for terms in (Terms(most=3), Terms(most=2, objective="carbon")):
         for name, table in wattlas.design_tiers(dear, terms=terms, size=8).named_tables().items():
             if name in ("tier_verdicts", "tier_menu", "tier_segments"):
