@@ -9,7 +9,7 @@ import numpy as np
 
 from wattlas.errors import InputError, WattlasError
 
-ROWS = 32
+ROWS = 24
 """Rows of a table beyond which some are left out; of each column its sum is there."""
 ROUNDING = 1e-8
 """Relative to the largest value of a column: what is less is rounding."""
