@@ -64,31 +64,6 @@ def test_every_option_reaches_the_move(
     assert with_it != without
 
 
-def test_the_largest_moves(tiny: Folder, capsys: Captured) -> None:
-    """Without a move the plan's own largest ones are told."""
-    assert run(["breakeven", str(tiny.path)]) == 0
-    told = capsys.readouterr().out
-    assert "→" in told
-    assert "payload" in told
-    assert "invented" in told
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["--class", "D"], "go together"),
-        (["--class", "Z", "--from", "mumbai", "--to", "oslo"], "Z"),
-        (["--class", "D", "--from", "mumbay", "--to", "oslo"], "mumbay"),
-    ],
-)
-def test_wrong_usage_exits_2(
-    arguments: list[str], words: str, tiny: Folder, capsys: Captured
-) -> None:
-    """Half a move, or names that nobody has."""
-    assert run(["breakeven", str(tiny.path), *arguments]) == 2
-    assert words in capsys.readouterr().err
-
-
 def test_infeasible_exits_4(tiny: Folder, capsys: Captured) -> None:
     """No plan, no largest moves."""
     assert run(["breakeven", str(tiny.path), "--set", "capacity.scale=0.01"]) == 4

@@ -108,42 +108,6 @@ def test_patience_is_a_table(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     assert "What patience is worth to the fleet" in text
 
 
-def test_jumps_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
-    """With --jumps every step has the pair that opens it."""
-    code, text, _ = said(capsys, "tiny", "--reach", "added_ms", "--jumps", "--most", "130")
-    assert code == 0
-    assert "Jumps" in text
-    assert "→" in text
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code", "words"),
-    [
-        (("--jumps",), 2, "--reach added_ms"),
-        (("--outage-on-demand", "3"), 2, "--survive region"),
-        (("--survive", "nowhere"), 3, "which is no region"),
-        (("--survive", "cloud"), 2, "aws:eu-north-1"),
-        (("--patience", "D"), 2, "D:0,1,6"),
-        (("--patience", "nobody:1"), 2, "unknown class"),
-        (("--patience", "D:0.5"), 3, "no multiple of the step"),
-        (("--patience", "D:-1"), 3, "may_wait_h"),
-        (("--reach", "miles"), 2, "no kind of reach"),
-        (("--reach", "class:nobody"), 2, "no class"),
-        (("--set", "regions.all.reserved_gpu_max=0.1"), 4, "No fleet within the bounds"),
-        (("--set", "regions.oslo.utilisation_max=80"), 3, "utilisation_max"),
-        (("--set", "classes.A.state_copies=[osl]"), 3, "Did you mean `oslo`"),
-        (("--set", "classes.A.state_copies=[oslo]"), 3, "`state: pinned`"),
-    ],
-)
-def test_questions_that_say_nothing(
-    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], code: int, words: str
-) -> None:
-    """Wrong usage, wrong input and bounds that cannot serve have their codes and words."""
-    found, _, error = said(capsys, "tiny", *arguments)
-    assert found == code
-    assert words in " ".join(error.split())
-
-
 def test_none_on_demand_is_less_than_some(capsys: pytest.CaptureFixture[str]) -> None:
     """`--outage-on-demand 0` is a limit, and the tightest: with it a fleet costs most."""
     bounds = []

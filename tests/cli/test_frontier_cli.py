@@ -40,41 +40,6 @@ def test_variants(variant: str, tiny: Folder, tmp_path: Path, capsys: Captured) 
     assert not list(tmp_path.glob(".*"))
 
 
-def test_in_words(tiny: Folder, capsys: Captured) -> None:
-    """The user's own budget is marked, and a sample says that it is one."""
-    arguments = ["frontier", str(tiny.path), "--objective", "weighted", "--carbon-price", "100"]
-    assert run([*arguments, "--samples", "4"]) == 0
-    told = capsys.readouterr().out
-    assert "←" in told
-    assert "sampled" in told
-    assert "invented" in told
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["--variant", "scaled"], "choose scale"),
-        (["--variant", "class:Z"], "choose one of A, D"),
-        (["--objective", "money"], "choose cost"),
-        (["--objective", "weighted"], "carbon price above 0"),
-        (["--samples", "1"], "samples"),
-        (["--at", "50,x"], "Give numbers"),
-        (["--at", "nan"], "Give numbers"),
-        (["--at", "1", "--exact"], "leave out --exact"),
-        (["--samples", "5", "--exact"], "leave out --samples"),
-        (["--at", "1", "--variant", "soft"], "soft frontier"),
-        (["--at", "0.001"], "has no place"),
-        (["--out", "f.xlsx"], ".csv, .parquet or .json"),
-    ],
-)
-def test_wrong_usage_exits_2(
-    arguments: list[str], words: str, tiny: Folder, capsys: Captured
-) -> None:
-    """What may be asked is named."""
-    assert run(["frontier", str(tiny.path), *arguments]) == 2
-    assert words in capsys.readouterr().err
-
-
 def test_budgets_by_name(tmp_path: Path, capsys: Captured) -> None:
     """--at has these budgets and no others, each with the value of the exact curve there."""
     arguments = ["frontier", "tiny", "--variant", "class:A"]

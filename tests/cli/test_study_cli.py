@@ -43,25 +43,6 @@ def test_study_writes_the_folder(tiny: Folder, tmp_path: Path, capsys: Captured)
     assert not [f for f in out.iterdir() if f.name.startswith(".") or f.suffix == ".part"]
 
 
-def test_study_prints_the_answer(tiny: Folder, tmp_path: Path, capsys: Captured) -> None:
-    """The summary answers the questions in order; notes go to stderr."""
-    assert run(["study", str(tiny.path), "-o", str(tmp_path / "r"), "--samples", "3"]) == 0
-    told = capsys.readouterr()
-    heads = (
-        "All numbers of this example are invented.",
-        "What the plan saves",
-        "Where inference runs",
-        "What latency is worth",
-        "Which moves pay",
-        "Does shifting help?",
-        "Report:",
-    )
-    at = [told.out.index(head) for head in heads]
-    assert at == sorted(at)
-    assert "note:" in told.err
-    assert "note:" not in told.out
-
-
 def test_infeasible_exits_4(tiny: Folder, tmp_path: Path, capsys: Captured) -> None:
     """The conflict is told, nothing is written."""
     out = tmp_path / "results"

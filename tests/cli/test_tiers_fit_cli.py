@@ -49,21 +49,6 @@ def test_the_example_tells_its_taste(capsys: Captured) -> None:
     assert data["scale"]["reference_g"] == 0.3
 
 
-def test_tables_on_stdout_and_notes_on_stderr(
-    capsys: Captured, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """People get two tables with units; what to know before use is told beside them."""
-    monkeypatch.setenv("COLUMNS", "110")
-    assert run(["tiers", "fit", str(EXAMPLE)]) == 0
-    shown = capsys.readouterr()
-    for words in ("600 choices by 150", "consciousness", "95 % interval", "USD/request",
-                  "willingness to pay", "100 ms less latency"):  # fmt: skip
-        assert words in shown.out
-    assert "note: the scale is accuracy 0.6 to 0.9" in shown.err
-    assert "note: people pay less than they say" in shown.err
-    assert "note" not in shown.out
-
-
 def test_options_reach_the_fit(capsys: Captured, tmp_path: Path) -> None:
     """Curvature, additive weights, a bill for many requests and the ends of the scale."""
     bent = told(capsys, str(EXAMPLE), "--curvature", "fit")

@@ -216,9 +216,13 @@ class _Speaker:
         return f"{do}{self._hours_words(row)}: {saves}"
 
     def _effects(self, row: Row) -> Iterator[str]:
-        if not isnan(row["saving_usd"]):
-            yield signed(row["saving_usd"], words.money)
-        yield f"{signed(row['saving_kg'], words.mass)} of CO₂e"
+        """What a change saves of each kind; neither what is not known nor what is rounding."""
+        for quantity, say, unit in (
+            ("saving_usd", words.money, ""),
+            ("saving_kg", words.mass, " of CO₂e"),
+        ):
+            if abs(row[quantity]) > _least(self.meta, quantity):
+                yield f"{signed(row[quantity], say)}{unit}"
 
     @staticmethod
     def _hours_words(row: Row) -> str:
