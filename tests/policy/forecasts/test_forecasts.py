@@ -199,6 +199,17 @@ def test_each_band_of_horizons_has_trees_of_its_own() -> None:
         )
 
 
+@pytest.mark.parametrize("ahead_h", [3, 24, 30])
+def test_a_year_later_features_are_the_same(ahead_h: int) -> None:
+    """Only hour and weekday are looked at: 52 weeks later the same values mean the same."""
+    history, issued = world(), np.arange(24 * 40, 24 * 41)
+    later = replace(history, start_utc=START + np.timedelta64(52 * 7 * 24, "h"))
+    now, then = (features(PreparedHistory.of(h), issued, ahead_h).x for h in (history, later))
+    np.testing.assert_array_equal(now, then)
+    moved = replace(history, start_utc=START + np.timedelta64(24, "h"))
+    assert (features(PreparedHistory.of(moved), issued, ahead_h).x != now).any()
+
+
 def test_skill_counts_only_what_was_not_published(model: Boosted) -> None:
     """Of a day-ahead price the 24th hour ahead is unknown in twelve hours of the day."""
     (day,) = skill(model, world(Known.DAY_AHEAD), 24 * 80, HOURS, (24,))
