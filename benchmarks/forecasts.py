@@ -18,7 +18,7 @@ from wattlas.policy.forecasts.skill import Skill, skill
 START, END = np.datetime64("2021-01-01T00"), np.datetime64("2025-01-01T00")
 SIZES = {"small": (2023,), "usual": (2023, 2024)}
 """Years that are judged; all years before each are learnt from."""
-AHEAD_H = (6, 24, 48)
+AHEAD_H = (1, 6, 24, 48)
 TARGET_AHEAD_H, TARGET = 24, 0.15
 
 
@@ -54,8 +54,8 @@ def _judged(name: str, history: History, year: int) -> list[Figure]:
 
 
 def _by_zone(history: History, each: Skill) -> str:
-    shares = sorted(zip(each.skill, history.ids, strict=True), reverse=True)
-    return ", ".join(f"{zone} {share:.0%}" for share, zone in shares if np.isfinite(share))
+    known = [pair for pair in zip(each.skill, history.ids, strict=True) if np.isfinite(pair[0])]
+    return ", ".join(f"{zone} {share:.0%}" for share, zone in sorted(known, reverse=True))
 
 
 def _hours(frame: pl.DataFrame, zones: Sequence[str], column: str) -> np.ndarray:

@@ -40,8 +40,8 @@ def world(known: Known = Known.MEASURED, offset_h: float = 0.0) -> History:
 
 @pytest.fixture(scope="module")
 def model() -> Boosted:
-    """Learnt from the first 80 days."""
-    return boosted(world(), 0, 24 * 80, ahead_h=(24,))
+    """Learnt from the first 80 days, in two bands of horizons."""
+    return boosted(world(), 0, 24 * 80, ahead_h=(24, 3, 18))
 
 
 def test_day_ahead_prices_are_known_from_noon() -> None:
@@ -181,6 +181,33 @@ def test_the_model_beats_persistence_out_of_sample(model: Boosted) -> None:
     assert day.median > 0.15
     assert (day.hours == 24 * 40).all()
     assert 0.6 < float(day.covered.mean()) < 0.95
+
+
+def test_each_band_of_horizons_has_trees_of_its_own() -> None:
+    """Up to 3 hours ahead those of the near horizon, up to 24 those of the far ones, which serve
+    what lies beyond, too: as if each band had been learnt alone."""
+    history = world().until(24 * 60)
+    both, near, far = (
+        boosted(history, 24 * 40, 24 * 50, ahead_h=ahead_h, quantiles=(0.5,))
+        for ahead_h in ((24, 3, 18), (3,), (18, 24))
+    )
+    assert [band.last_h for band in both.bands] == [3, 24]
+    prepared, issued = PreparedHistory.of(history), np.arange(24 * 50, 24 * 52)
+    for ahead_h, alone in {1: near, 3: near, 4: far, 24: far, 25: far, 90: far}.items():
+        np.testing.assert_array_equal(
+            both.quantiles(prepared, issued, ahead_h), alone.quantiles(prepared, issued, ahead_h)
+        )
+
+
+@pytest.mark.parametrize("ahead_h", [3, 24, 30])
+def test_a_year_later_features_are_the_same(ahead_h: int) -> None:
+    """Only hour and weekday are looked at: 52 weeks later the same values mean the same."""
+    history, issued = world(), np.arange(24 * 40, 24 * 41)
+    later = replace(history, start_utc=START + np.timedelta64(52 * 7 * 24, "h"))
+    now, then = (features(PreparedHistory.of(h), issued, ahead_h).x for h in (history, later))
+    np.testing.assert_array_equal(now, then)
+    moved = replace(history, start_utc=START + np.timedelta64(24, "h"))
+    assert (features(PreparedHistory.of(moved), issued, ahead_h).x != now).any()
 
 
 def test_skill_counts_only_what_was_not_published(model: Boosted) -> None:

@@ -28,7 +28,6 @@ MEANS_H = (6, 24, 72, 168, 672)
 WEEKS = 4
 SCALE_DAYS = 28
 LEAST_SCALE = 1e-3
-YEAR_H = 8766.0
 WEEKDAY_OF_1970 = 3
 """1 January 1970 was a Thursday; Monday is 0."""
 
@@ -202,10 +201,10 @@ def _clue(
 
 
 def _calendar(history: History, target: np.ndarray) -> list[np.ndarray]:
+    """The local hour and weekday. Not the season: of a few years it tells the days apart, and what
+    is learnt of one does not come again."""
     local = history.local_hour(target)
-    season = 2.0 * np.pi * local / YEAR_H
-    weekday = (local // HOURS_PER_DAY + WEEKDAY_OF_1970) % 7
-    return [local % HOURS_PER_DAY, weekday, np.sin(season), np.cos(season)]
+    return [local % HOURS_PER_DAY, (local // HOURS_PER_DAY + WEEKDAY_OF_1970) % 7]
 
 
 def _back(values: np.ndarray, hours: int) -> np.ndarray:

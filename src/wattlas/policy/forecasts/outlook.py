@@ -23,6 +23,7 @@ from wattlas.policy.forecasts.holes import dry, holes, late
 from wattlas.policy.forecasts.lookup import Lookup
 from wattlas.policy.forecasts.markets import known_of
 from wattlas.policy.forecasts.models import (
+    AHEAD_H,
     MEDIAN,
     QUANTILES,
     Climatology,
@@ -203,7 +204,7 @@ def _climatology(_history: History, _first: int, _ahead: int) -> Forecaster:
 
 
 def _boosted(history: History, first: int, look_ahead_h: int) -> Forecaster:
-    horizons = sorted({h for h in (1, 3, 6, 12, 24, 36, 48) if h < look_ahead_h} | {look_ahead_h})
+    horizons = sorted({h for h in AHEAD_H if h < look_ahead_h} | {look_ahead_h})
     return boosted(history, 0, first, ahead_h=horizons, quantiles=QUANTILES[MEDIAN : MEDIAN + 1])
 
 
