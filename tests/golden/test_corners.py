@@ -365,8 +365,8 @@ def _sizes() -> Iterator[str]:
                          "given up": s}.items():  # fmt: skip
         own = terms_of(world)
         needs = Needs(own.instance, own.site, np.array([0]))
-        room = np.repeat(np.array([[0.0], [1.1], [0.7]]), 30, axis=1)
-        lacking = needs.shortage(np.arange(30), room)
+        held = np.array([0.0, 1.1, 0.7])
+        lacking = needs.shortage(np.arange(30), held)
         yield f"== {title} {needs.apart}"
         yield from shown("short", lacking.short)
         yield from shown("price", lacking.price)

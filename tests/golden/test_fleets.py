@@ -28,7 +28,7 @@ from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours
 from wattlas.model.workload import State
 from wattlas.placement.fleet import reach as reached
-from wattlas.placement.fleet import size, under_caps, waiting, waiting_program
+from wattlas.placement.fleet import size, tied_question, waiting, waiting_program
 from wattlas.placement.fleet.certificate import certify_fleet
 from wattlas.placement.fleet.fleet import fleet
 from wattlas.placement.fleet.patience import patience
@@ -197,7 +197,7 @@ def _kinds() -> Iterator[str]:
     dear["coaly"]["H100"] |= {"on_demand_gpu": 0.4, "on_demand_usd_per_gpu_h": 5.0}
     yield from _fleet("kinds by the hour", by_kind(s, dear))
     bounded = _regions(s, capacity_max=(2.6, 3.9, 2.1))
-    yield from _told("bought beside a bound", lambda: fleet(by_kind(bounded, dear)))
+    yield from _fleet("bought beside a bound", by_kind(bounded, dear))
     yield from _told("no kinds", lambda: fleet(s))
 
 
@@ -268,9 +268,9 @@ def _contracts() -> Iterator[str]:
     yield from _fleet("by hour, waiting", replace(
         waits, share_caps=(replace(caps[0], window=Window.HOUR),)))  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(under_caps, "EXACT", 1e-6)
+        patch.setattr(tied_question, "EXACT", 1e-6)
         yield from _near("an outage", plain, survive=lost)
-        patch.setattr(under_caps, "joint", lambda *_: None)
+        patch.setattr(tied_question, "joint", lambda *_: None)
         yield from _near("by cuts, waiting", waits)
 
 
