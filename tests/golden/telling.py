@@ -16,10 +16,14 @@ import numpy as np
 import polars as pl
 from pydantic import BaseModel
 
-from wattlas.errors import InputError, WattlasError
+from wattlas.errors import InputError, Problem, WattlasError
 
 WHOLE = 64
 """An array of more values is told by its sums."""
+
+
+class Lines(list[str]):
+    """Lines that are told as they are."""
 
 
 def number(value: float) -> str:
@@ -29,10 +33,14 @@ def number(value: float) -> str:
 
 def tell(value: Any, name: str = "", *, derived: bool = True) -> Iterator[str]:
     """The lines of a value: `name.field: …`. Public properties are told like fields."""
-    if is_dataclass(value) and not isinstance(value, type):
+    if isinstance(value, Problem):
+        yield f"{name}: {value}".removeprefix(": ")
+    elif isinstance(value, Lines):
+        yield from value
+    elif is_dataclass(value) and not isinstance(value, type):
         names = [f.name for f in fields(value) if not f.name.startswith("_")]
         names += _properties(type(value)) if derived else []
-        for part in names:
+        for part in dict.fromkeys(names):
             yield from tell(_got(value, part), f"{name}.{part}".lstrip("."), derived=derived)
     elif isinstance(value, BaseModel):
         yield from tell(value.model_dump(mode="json"), name)
