@@ -190,9 +190,13 @@ def _placed(sums: pl.DataFrame, unplaced: Unplaced) -> tuple[pl.DataFrame, list[
         problems.append(Problem("class", what, "Name a column that is always filled."))
     lost = sums.filter(pl.col("place").is_null())
     count = int(lost["n"].sum())
+    alone = sorted(set(lost["class"].drop_nulls()) - set(sums.drop_nulls("place")["class"]))
     if count and unplaced == "error":
         fix = "Fill them in, or say --unplaced spread: in proportion to the others of their class."
         problems.append(Problem("place", f"{count} requests have no place", fix))
+    elif alone:
+        what = f"no request of class {', '.join(f'`{name}`' for name in alone)} has a place"
+        problems.append(Problem("place", what, "Fill some in, or leave the class out."))
     if problems:
         raise InputError(problems)
     placed = sums.drop_nulls("place").with_columns(
