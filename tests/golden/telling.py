@@ -159,7 +159,9 @@ def kept(file: Path, lines: Iterable[str], folder: Path) -> None:
     assert text.split("\n") == file.read_text(encoding="utf-8").split("\n")
 
 
-def put(folder: Path, name: str, content: str | bytes | Mapping[str, Any] | Collection[Any]) -> Path:
+def put(
+    folder: Path, name: str, content: str | bytes | Mapping[str, Any] | Collection[Any]
+) -> Path:
     """A file with a text, with bytes, or with JSON."""
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
