@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import wattlas
+from tests.golden.inputs.scenarios import world
 from tests.golden.telling import Lines, differences, kept, number, outcome, plain, tell
-from tests.golden.test_scenarios_read import world
 from wattlas import errors
 from wattlas.data.scenario_file import load
 from wattlas.errors import InputError
@@ -127,12 +127,11 @@ def mini(folder: Path) -> Scenario:
     return load(world(folder))
 
 
-def _scenarios(folder: Path) -> Iterator[str]:
-    """A whole question with one part wrong."""
-    s = mini(folder)
+def wrong_parts(s: Scenario) -> dict[str, dict[str, Any]]:
+    """Fields of a scenario that are wrong, by what is wrong."""
     north, south = s.regions
     a, b = s.classes
-    wrong: dict[str, dict[str, Any]] = {
+    return {
         "name": {"name": ""},
         "kinds": {
             "hours": 3,
@@ -181,7 +180,12 @@ def _scenarios(folder: Path) -> Iterator[str]:
         "legs": {"network": replace(s.network, rtt_metro_node_ms=np.full((2, 2), np.inf))},
         "legs of others": {"network": SOUND["network"]},
     }
-    for name, parts in wrong.items():
+
+
+def _scenarios(folder: Path) -> Iterator[str]:
+    """A whole question with one part wrong."""
+    s = mini(folder)
+    for name, parts in wrong_parts(s).items():
         yield f"== {name}"
         yield from outcome(
             lambda parts=parts: Lines(list(differences(list(tell(s)), tell(replace(s, **parts)))))
@@ -272,6 +276,11 @@ def _derived(folder: Path) -> Iterator[str]:
     )
     yield from tell(energy_usd_per_kwh(1.2, np.array([40.0, -5.0])), "energy")
     yield from tell(carbon_t_per_kwh(np.array([1.2, 1.5]), np.array([400.0, 30.0])), "carbon")
+    yield from _money_and_time(folder)
+
+
+def _money_and_time(folder: Path) -> Iterator[str]:
+    """What requests cost, and hours with their signals."""
     users = Users(usd_per_mtok_in=1.5, usd_per_mtok_out=6.0, scale=0.2, outside=-0.5)
     for made in (users, replace(users, scale_usd=0.003, outside_usd=0.001)):
         yield (
@@ -406,6 +415,15 @@ def _written(folder: Path) -> Iterator[str]:
         f"{Column('x_usd', head='Y').heading}"
     )
     yield f"{table.columns('region:text it_mwh share:share? on:flag')}"
+    yield from _shown()
+    yield from _break_even()
+    yield from _choices()
+    yield from _bounds()
+    yield from _errors()
+
+
+def _shown() -> Iterator[str]:
+    """Listings and frames."""
     rows = {"name": ["<b>", "=1+1"], "part": [0.5, None], "on": [True, False]}
     listing = Listing(
         "A & B", table.columns("name:text part:share on:flag"), rows, ("mind <this>", "")
@@ -443,10 +461,6 @@ def _written(folder: Path) -> Iterator[str]:
         for n, k in (("olso", 0), ("AUSTIN", 0), ("qq", 0), ("qq", 9))
     )
     yield f"{did_you_mean('x', [])!r}"
-    yield from _break_even()
-    yield from _choices()
-    yield from _bounds()
-    yield from _errors()
 
 
 def _break_even() -> Iterator[str]:
