@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Callable, Iterator
-from dataclasses import fields, replace
+from dataclasses import MISSING, fields, is_dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-import wattlas
+import wattlas.data
+import wattlas.model
+import wattlas.replays.arrivals
 from tests.golden.inputs.scenarios import world
 from tests.golden.telling import Lines, differences, kept, number, outcome, plain, tell
 from wattlas import errors
@@ -30,6 +34,7 @@ from wattlas.model.objective import Objective
 from wattlas.model.offer import full_service, offer, problems_of, withdrawn
 from wattlas.model.scenario import Scenario
 from wattlas.model.scenario_listing import regions_listing
+from wattlas.model.service import Service
 from wattlas.model.signals import Hours, Provenance, Signals
 from wattlas.model.suggest import did_you_mean
 from wattlas.model.table import Column, Kind, Listing
@@ -125,6 +130,60 @@ def _judged(sound: Any, name: str) -> Iterator[str]:
 @cache
 def mini(folder: Path) -> Scenario:
     return load(world(folder))
+
+
+def _services() -> Iterator[str]:
+    """What full service comes to, its shapes and its requests wrong once."""
+    sound: dict[str, Any] = {
+        "klass": "k",
+        "latency_budget_ms": 900.0,
+        "requests": np.array([3.0, 1.0]),
+        "full_accuracy": 0.9,
+        "full_latency_ms": 100.0,
+        "full_cost_usd": np.array([1.0, 2.0]),
+        "full_carbon_g": np.array([5.0, 7.0]),
+        "points": ("p",),
+        "accuracy": np.array([0.8]),
+        "latency_ms": np.array([9.0]),
+        "latest_ms": np.array([9.0]),
+        "cost_usd": np.ones((1, 2)),
+        "carbon_g": np.ones((1, 2)),
+    }
+    service = Service(**sound)
+    yield from tell(service, "service")
+    yield number(float(service.mean(service.full_cost_usd)))
+    wrong: list[dict[str, Any]] = [
+        {"requests": np.array([0.0, 0.0])},
+        {"requests": np.array([-1.0, 3.0])},
+        {"requests": np.zeros(0)},
+        {"cost_usd": np.ones((2, 1)), "window": np.array([1])},
+        {"carbon_g": np.full((1, 2), np.nan)},
+    ]
+    for parts in wrong:
+        yield from outcome(lambda parts=parts: Service(**{**sound, **parts}))
+    stated = [
+        BaselineRegions({"m": "r"}),
+        BaselineRegions({}, {"k": {"m": "q"}}),
+        BaselineRegions({}, {"k": {}}),
+    ]
+    yield f"{[(bool(b), b.stated('m', 'k'), b.stated('n', 'k')) for b in stated]}"
+
+
+def _defaults(_folder: Path) -> Iterator[str]:
+    """What each field of a value object is where nobody says."""
+    for package in (wattlas.model, wattlas.data, wattlas.replays.arrivals):
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            for name, kind in sorted(vars(importlib.import_module(found.name)).items()):
+                own = getattr(kind, "__module__", "") == found.name
+                if not (own and isinstance(kind, type) and is_dataclass(kind)):
+                    continue
+                given = [f for f in fields(kind) if f.default is not MISSING]
+                told = [f"{f.name} {plain(f.default)}" for f in given]
+                yield from (
+                    [f"{found.name.removeprefix('wattlas.')}.{name}: {', '.join(told)}"]
+                    if told
+                    else []
+                )
 
 
 def wrong_parts(s: Scenario) -> dict[str, dict[str, Any]]:
@@ -277,6 +336,7 @@ def _derived(folder: Path) -> Iterator[str]:
     yield from tell(energy_usd_per_kwh(1.2, np.array([40.0, -5.0])), "energy")
     yield from tell(carbon_t_per_kwh(np.array([1.2, 1.5]), np.array([400.0, 30.0])), "carbon")
     yield from _money_and_time(folder)
+    yield from _services()
 
 
 def _money_and_time(folder: Path) -> Iterator[str]:
@@ -621,6 +681,7 @@ CASES: dict[str, Callable[[Path], Iterator[str]]] = {
     "derived": _derived,
     "written": _written,
     "solved": _solved,
+    "defaults": _defaults,
 }
 
 

@@ -142,6 +142,9 @@ def _stamps(_folder: Path) -> Iterator[str]:
     for n, text in enumerate(STAMPS):
         parts = {tuple(str(v) for v in frame.row(n)): None for frame in read}
         yield f"{text!r}: {' or '.join(' '.join(p) for p in parts)}"
+    marked = pl.Series("t", [f"2023-06-01 12:00 {mark}" for mark in (*stamps.MARKS, "BST", "CST")])
+    for text, made in zip(marked, stamps.parsed(marked)["instant"], strict=True):
+        yield f"{text}: {made}"
     frame = pl.DataFrame({"t": column})
     yield from tell(frame.select(stamps.zoned(pl.col("t")))["t"], "zoned")
     yield from tell(frame.select(stamps.wall(pl.col("t")))["t"], "wall")

@@ -126,6 +126,19 @@ CLOCKS: dict[str, tuple[str, Option]] = {
         {**T, "time_column": "Time CET"},
     ),
     "a header of ET": (days("2024-06-01 00:00", head="Hour ET,p"), {**T, "time_column": "Hour ET"}),
+    "a header of ET alone": (
+        days("2024-06-01 00:00", head="Hour beginning of ET,p"),
+        {**T, "time_column": "Hour beginning of ET"},
+    ),
+    "no column of parts": (
+        "d,h,p\n2024-06-01,1,1\n",
+        {**H, "interval_column": "i", "repeated_column": "r"},
+    ),
+    "no column of parts by pattern": (
+        "d,h,p\n2024-06-01,1,1\n2024-06-01,24,2\n",
+        {**H, "interval_column": "~i", "repeated_column": "~r", "hour_column": "~hh?"},
+    ),
+    "no column of hours by pattern": ("d,h,p\n2024-06-01,1,1\n", {**H, "hour_column": "~hour"}),
     "a header of local time": (
         days("2024-06-01 00:00", head="local,p"),
         {**T, "time_column": "local"},
@@ -293,6 +306,14 @@ VALUES: dict[str, tuple[str, Option]] = {
     ),
     "no numbers": (days(*TWO, values=["1", "many"]), V),
     "words for nothing": (days(*TWO, values=["n/a", "-9999"]), V),
+    "other words for nothing": (
+        days(
+            "2024-06-01T00:00Z",
+            *(f"2024-06-01T0{n}:00Z" for n in range(1, 5)),
+            values=["-99999", "99999", "-999999.0", "-9998", "9999"],
+        ),
+        V,
+    ),
     "nothing at all": (days(*TWO, values=["n/a", "-"]), V),
     "a factor": (days(*TWO), {**V, "factor": 2.5}),
     "a unit and a factor": (days(*TWO), {**V, "unit": "usct/kWh", "factor": 2.0}),

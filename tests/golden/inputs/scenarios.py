@@ -85,6 +85,18 @@ FILES = {
     "accuracy.csv": "class,point,accuracy\na,big,0.95\nb,tiny,0.75\n",
     "totals.csv": "metro,country,class,period,requests_per_day,tokens_per_month\noslo,,b,,5000,\n"
     ",IN,b,,,6e6\n",
+    "odd.csv": "metro,country,class,period,requests_per_day,tokens_per_month,more\n"
+    "oslo,NO,b,,5,,\n,,b,,5,,\noslo,,b,,5,6,\noslo,,b,,,,\noslo,,b,2023-6,5,,\n"
+    "delhi,,b,2023-06-04,,6,\noslo,,q,,5,,\nolso,,b,,5,,\n,SE,b,,5,,\noslo,,b,,5,,\noslo,,b,,5,,\n"
+    "oslo,,b,2023-06-03,5,,\n,,,,,,\noslo,,b,2023-06-31,5,,\n",
+    "bare.csv": "class,period\nb,\n",
+    "by day.csv": "metro,class,period,requests_per_day\noslo,b,2023-06-03,2400\n"
+    "oslo,b,2023-06-04,4800\ndelhi,b,2023-06-03,24\ndelhi,b,2023-06-04,48\n",
+    "by month.csv": "country,class,period,requests_per_month\nNO,b,2023-06,7200\nIN,b,2023-06,72\n"
+    "NO,b,2023-07,1\n",
+    "part.csv": "metro,class,period,requests_per_day\noslo,b,2023-06-04,2400\n",
+    "twice.csv": "metro,country,class,period,requests_per_day\noslo,,b,2023-06,5\n"
+    "oslo,,b,2023-06,5\noslo,,b,,5\n,NO,b,2023-06,9\n",
     "choices.csv": "x\n1\n",
 }
 
@@ -207,6 +219,11 @@ GOOD: dict[str, Sets] = {
     "totals of countries": (
         "demand.population=null",
         "demand.totals={tokens_per_day: {XX: {b: 9000}}, countries: {XX: [oslo, delhi]}}",
+    ),
+    "totals by day": ("demand.population=null", "demand.totals=by day.csv"),
+    "totals by month": (
+        "demand.population=null",
+        "demand.totals={table: by month.csv, hour_weights: waking}",
     ),
     "totals by a table": ("demand.population=null", "demand.totals=totals.csv"),
     "tiers": (
@@ -335,6 +352,15 @@ WRONG: dict[str, Sets] = {
         "demand.population=null",
         "demand.totals={requests_per_day: {oslo: {b: 1}, NO: {b: 2}, Mars: {b: 1}}, "
         "tokens_per_month: {delhi: {c: 1}}, countries: {XX: [olso]}}",
+    ),
+    "totals odd": ("demand.population=null", "demand.totals=odd.csv"),
+    "totals bare": ("demand.population=null", "demand.totals=bare.csv"),
+    "totals of a part": ("demand.population=null", "demand.totals=part.csv"),
+    "totals twice": ("demand.population=null", "demand.totals=twice.csv"),
+    "totals of two places": (
+        "demand.population=null",
+        'demand.totals={requests_per_day: {oslo: {b: 1}, "*": {b: 1}}, '
+        "tokens_per_day: {oslo: {b: 1}}}",
     ),
     "totals of nothing": (
         "demand.population=null",
