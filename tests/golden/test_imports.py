@@ -13,6 +13,7 @@ import pytest
 
 from tests.data.test_recipes import CASES as RECIPE_CASES
 from tests.data.test_recipes import PAIRS
+from tests.data.test_sheets import book
 from tests.golden.inputs.imports import (
     CLOCKS,
     HEADERS,
@@ -23,6 +24,7 @@ from tests.golden.inputs.imports import (
     WRONG,
     H,
     Option,
+    T,
     V,
     days,
 )
@@ -282,12 +284,35 @@ def _rules(_folder: Path) -> Iterator[str]:
                 yield from outcome(lambda new=new, rules=rules: Lines(_prepared(new, rules)))
 
 
+def _sheets(folder: Path) -> Iterator[str]:
+    """Spreadsheets: one sheet or several, dates as such, rows above the header."""
+    head, rows = ("t", "p"), [(45444.0 + n / 24, 1.5 + n) for n in range(3)]
+    named = [("2024-06-01 00:00", 1.0), ("2024-06-01 01:00", 2.0)]
+    books: dict[str, dict[str, Any]] = {
+        "texts": {"one": [head, *named]},
+        "above": {"one": [("made by us", None), (None, None), head, *named]},
+        "two": {"notes": [("read me", None)], "data": [head, *named]},
+        "alike": {"a": [head, *named], "b": [head, *named[:1]]},
+        "empty": {"one": []},
+        "numbers": {"one": [head, *rows]},
+    }
+    for name, sheets in books.items():
+        for sheet in (None, "b", "data"):
+            if sheet is None or sheet in sheets or name == "texts":
+                yield f"== {name}, {sheet}"
+                file = book(folder / f"{name}.xlsx", **sheets)
+                yield from imported([file], **PLAIN, **T, sheet=sheet)
+    for name, content in {"no.xlsx": b"PK", "no.xlsm": b"PK\x03\x04 and no more"}.items():
+        yield from imported([put(folder, name, content)], **PLAIN, **T)
+
+
 CASES: dict[str, Callable[[Path], Iterator[str]]] = {
     "clocks": _clocks,
     "values": _values,
     "recipes": _recipes,
     "units": _units,
     "rules": _rules,
+    "sheets": _sheets,
 }
 
 

@@ -26,12 +26,15 @@ from wattlas.model.baseline import BaselineRegions
 from wattlas.model.breakeven import BreakEven, BreakEvens, Quantity, Side, Verdict
 from wattlas.model.choices import Choices
 from wattlas.model.contract import CarbonCap, ShareCap, Tier
+from wattlas.model.fleet import FleetCost, Reach, ReachedFleet
 from wattlas.model.frictions import Frictions
+from wattlas.model.frontier import Frontier
 from wattlas.model.geography import Metro, Region, ServiceNode, great_circle_km, is_timezone
 from wattlas.model.kinds import by_kind, kinds_of
 from wattlas.model.network import Network, RttModel, rtt_from_distance_ms
 from wattlas.model.objective import Objective
 from wattlas.model.offer import full_service, offer, problems_of, withdrawn
+from wattlas.model.plan import Flows
 from wattlas.model.scenario import Scenario
 from wattlas.model.scenario_listing import regions_listing
 from wattlas.model.service import Service
@@ -390,6 +393,14 @@ def _waiting(folder: Path, hours: Hours) -> Iterator[str]:
     yield from tell(waited.by_class(s), "waits")
     yield from tell(waited.as_run(s).demand_per_h, "as run")
     yield from tell(waited.arrived(s, 0), "arrived")
+    hour, metro = (part.ravel() for part in np.mgrid[:4, :2])
+    alike = [np.tile(part, 2) for part in (hour, metro)]
+    of_class = np.repeat([0, 1], 8)
+    rate = np.concatenate([s.demand_per_h[:, 0].T.ravel(), run.T.ravel()])
+    flows = Flows(*alike, of_class, np.zeros(16, np.int64), np.zeros(16, np.int64), rate)
+    for n, part in enumerate(waited.arrivals(s, flows)):
+        yield from tell(part, f"arrivals {n}")
+    yield from tell(flows.where(flows.klass == 1), "flows")
     for count in ([5.0, 3.0, 0.0, 1.0], [0.0, 0.0], []):
         yield from tell(
             waiting.waits_of(s, 1, np.arange(len(count)), np.array(count), 2.0), "waits of"
@@ -660,6 +671,36 @@ def _solved(folder: Path) -> Iterator[str]:
         yield from tell(less.to_polars(name), name)
     yield plain(less.by_hardware)
     yield from _unsolvable(s)
+    yield from _reached()
+    yield from tell(front_by_class(s).to_polars(), "by class")
+
+
+def front_by_class(s: Scenario) -> Frontier:
+    """The frontier of one class."""
+    return wattlas.frontier(s, variant="class:a")
+
+
+def _reached() -> Iterator[str]:
+    """The return on reach of fleets by hand."""
+    costs = [(0.0, 9.0), (10.0, 8.5), (20.0, 4.0), (30.0, 3.9), (50.0, 3.0)]
+    fleets = [
+        ReachedFleet(
+            x,
+            FleetCost(
+                np.array([usd / 3, 1.0]), usd, 1.0, 2.0, 0.5, np.array([1.0, 0.5]), np.zeros(2)
+            ),
+            usd,
+        )
+        for x, usd in costs
+    ]
+    made = Reach("added_ms", tuple(fleets), (), True)
+    yield f"{made.hull} {made.heading()} {plain(made.slopes())}"
+    yield from tell(made.to_polars(), "reach")
+    cost = fleets[0].cost
+    yield (
+        f"{number(cost.count)} {number(cost.cost_usd)} {plain(cost.row())} "
+        f"{plain(cost.utilisation(4.0))}"
+    )
 
 
 def _unsolvable(s: Scenario) -> Iterator[str]:

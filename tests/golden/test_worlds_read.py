@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,13 @@ import pytest
 
 from tests.golden.inputs.tables import hourly, without
 from tests.golden.telling import Lines, differences, kept, outcome, put, tell
+from wattlas.data import whole_file
 from wattlas.data.months import is_long, load_months
 from wattlas.data.pack import MANIFEST, Generator, PackTime, open_pack, typical_figures
 from wattlas.data.pack_checks import check_path
 from wattlas.data.pack_writer import NewTable, PackHead, write_pack
 from wattlas.data.scenario_file import read
+from wattlas.data.target import try_file, try_folder
 
 HERE = Path(__file__).parent / "reading"
 DOCUMENT = """
@@ -29,6 +33,9 @@ demand:
   population: {requests_per_person_day: 0.01, classes: {a: {share: 1, hour_weights: office}}}
 """
 START = "2023-06-01"
+PROFILES = (
+    "point,variant,accuracy,request_j,request_gpu_s,ttft_ms\np,v,0.5,3,0.1,9\nq,w,0.6,4,0.2,8\n"
+)
 
 
 def _carbon(frame: pl.DataFrame, column: str = "average_g_per_kwh") -> pl.DataFrame:
@@ -174,6 +181,7 @@ def packs(folder: Path) -> Path:
         "time_utc,zone,price_usd_per_mwh\n"
         + "".join(f"{START}T{h:02}:00:00Z,IN,{h}\n" for h in range(24)),
     )
+    put(folder, "profiles.csv", PROFILES)
     put(folder, "scenario.yaml", DOCUMENT)
     return folder
 
@@ -189,6 +197,22 @@ SETS: dict[str, tuple[str, ...]] = {
         f"time={{start: {START}T06:00:00Z, hours: 12}}",
         "signals.intensity_kind=direct",
     ),
+    "over, when": ("pack=[./world, ./over]", "signals.intensity_kind=direct"),
+    "apart": ("pack=[./world, ./over, ./half]", "signals.intensity_kind=direct"),
+    "apart, of carbon": (
+        "pack=[./world, ./over, ./half]",
+        'signals={intensity_kind: direct, price: {constant: {IN: 1, "NO": 2}}}',
+    ),
+    "over, an hour": (
+        "pack=[./world, ./over]",
+        "signals.intensity_kind=direct",
+        "regions.only=[north]",
+        "time.hours=40",
+    ),
+    "profiles": ("offer={points: [q, p], profiles: profiles.csv}",),
+    "profiles wrong": ("offer={points: [x, p, p], profiles: profiles.csv}",),
+    "profiles of no table": ("offer.points=[p]",),
+    "profiles of a pack": ("pack=[./world, typical-2023]", "offer.points=[x]"),
     "over, too long": ("pack=[./world, ./over]", f"time={{start: {START}T06:00:00Z, hours: 13}}"),
     "under": ("pack=[./over, ./world]",),
     "more": ("pack=[./world, ./more]",),
@@ -323,8 +347,78 @@ def _gaps(folder: Path) -> Iterator[str]:
         yield from outcome(lambda sets=sets: read(folder, set=sets).scenario.signals)
 
 
+def _written(folder: Path) -> Iterator[str]:
+    """Files that are written whole, and places that cannot be written to."""
+    mask = os.umask(0o022)
+    try:
+        yield from _whole(folder)
+    finally:
+        os.umask(mask)
+
+
+def _listed(folder: Path) -> Iterator[str]:
+    for path in sorted(folder.rglob("*")):
+        name = re.sub(r"\.wattlas-\w{8}", ".wattlas-RANDOM", str(path.relative_to(folder)))
+        kind = "link" if path.is_symlink() else "folder" if path.is_dir() else path.read_text()
+        yield f"  {name} {path.stat().st_mode & 0o777:o} {kind!r}"
+
+
+def _whole(folder: Path) -> Iterator[str]:
+    place = folder / "deep" / "er"
+    yield str(whole_file.write_text(place / "a.txt", "one\n"))
+    whole_file.write_text(place / "a.txt", "two\n", 0o600)
+    whole_file.write_bytes(place / "b.txt", b"bytes")
+    (place / "link").symlink_to("a.txt")
+    whole_file.write_text(place / "link", "by the link\n")
+    for name in (".a.txt.wattlas-abcdefgh", ".b.txt.wattlas-abcdefgh", ".a.txt.wattlas-ABCDEFGH"):
+        put(place, name, "left behind")
+    whole_file.write_text(place / "a.txt", "three\n")
+    yield from _listed(folder)
+    texts = {"run.sh": "#!", "x.txt": "x", "sub/y.txt": "y", "sub/z.txt": "z"}
+    for made in (texts, {"sub/y.txt": "again"}):
+        written = whole_file.write_texts(folder / "many", made, ["run.sh"])
+        yield f"{[str(path.relative_to(folder)) for path in written]}"
+        yield from (line for line in _listed(folder / "many") if "RANDOM" not in line)
+    for wrong in (folder, folder / "a" / "b"):
+        put(folder, "a", "a file")
+        yield from outcome(lambda wrong=wrong: whole_file.write_text(wrong, "x"))
+        yield from outcome(lambda wrong=wrong: try_file(wrong))
+        yield from outcome(lambda wrong=wrong: try_folder(wrong / "c"))
+    (folder / "many" / "in the way").mkdir()
+    yield from outcome(lambda: whole_file.write_texts(folder / "many", {"in the way/x": "y"}))
+    yield from outcome(lambda: try_file(folder / ("n" * 300)))
+    yield from outcome(lambda: try_file(folder / "new" / "x.txt"))
+    yield from outcome(lambda: try_file(folder / "a"))
+    told = list(outcome(lambda: try_folder(folder, 1 << 62)))
+    yield from (re.sub(r"[\d.]+ MB are free", "N MB are free", line) for line in told)
+    yield f"left: {sorted(p.name for p in folder.iterdir())}"
+    with whole_file.locked(folder / "many"):
+        try:
+            with whole_file.locked(folder / "many", wait=False):
+                yield "held twice"
+        except BlockingIOError:
+            yield "held by another"
+    with whole_file.locked(folder / "gone"):
+        yield f"there {(folder / 'gone').is_dir()}"
+    yield f"there {(folder / 'gone').is_dir()}"
+    try:
+        with whole_file.whole_file(folder / "f.txt") as temporary:
+            temporary.write_text("half")
+            raise KeyError
+    except KeyError:
+        yield f"half written: {(folder / 'f.txt').exists()}"
+    for fault in (OSError(28, "full"), pl.exceptions.ComputeError("No space (os error 28)")):
+        yield from outcome(lambda fault=fault: _refused(folder / "f.txt", fault))
+
+
+def _refused(path: Path, fault: Exception) -> None:
+    with whole_file.in_words(path):
+        raise fault
+
+
 CASES: dict[str, Callable[[Path], Iterator[str]]] = {
     "packed": _packed,
+    "written": _written,
     "typical": _typical,
     "gaps": _gaps,
 }
