@@ -175,6 +175,9 @@ def packs(folder: Path) -> Path:
             ),
         },
     )
+    alone = hourly(START, 30, IN=7)
+    half = {"price": NewTable(alone, "half"), "carbon": NewTable(_carbon(alone), "half")}
+    write_pack(folder / "half", PackHead("half", "Half", time=time), half)
     put(
         folder,
         "own.csv",
