@@ -1,0 +1,31 @@
+"""Golden files of readers that nothing writes any more are left over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.golden import (
+    test_imports,
+    test_model_values,
+    test_packs_read,
+    test_scenarios_read,
+    test_tables_read,
+    test_traces_read,
+    test_worlds_read,
+)
+
+PREFIXES = {
+    test_imports: "import-",
+    test_model_values: "model-",
+    test_packs_read: "pack-",
+    test_scenarios_read: "scenario-",
+    test_tables_read: "",
+    test_traces_read: "trace-",
+    test_worlds_read: "world-",
+}
+
+
+def test_every_golden_file_is_asked_for() -> None:
+    """Each file belongs to a case, and each case has one."""
+    cases = {f"{prefix}{name}" for module, prefix in PREFIXES.items() for name in module.CASES}
+    assert {path.stem for path in (Path(__file__).parent / "reading").iterdir()} == cases
