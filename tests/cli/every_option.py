@@ -387,6 +387,7 @@ ROWS: dict[str, dict[str, Row]] = {
         "--every": Row("--every 3", base=ROLLING),
         "--past": refused("--past nowhere", "nowhere", base=ROLLING, code=3),
         "--weather": refused("--weather none.csv", "none.csv", base=ROLLING, code=3),
+        "--vintages": refused("--vintages none.csv", "none.csv", base=ROLLING, code=3),
         "--published": refused("--published DE=tariff", "is no grid zone", base=ROLLING, code=3),
     },
     "replay calibrate": {
@@ -408,6 +409,7 @@ ROWS: dict[str, dict[str, Row]] = {
         "--begin": Row("--begin 2023-06-01T12:00", holds("begin_utc", "2023-06-01T12:00:00Z")),
         "--past": refused("--past tiny", "has 0 hours of past", code=3),
         "--weather": refused("--weather none.csv", "none.csv", code=3),
+        "--vintages": refused("--vintages none.csv", "none.csv", code=3),
         "--published": refused("--published DE=tariff", "is no grid zone", code=3),
     },
     "sweep run": {

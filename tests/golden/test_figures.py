@@ -7,7 +7,6 @@ made on purpose: run with WATTLAS_GOLDEN=write, and read the difference.
 from __future__ import annotations
 
 import json
-import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +20,7 @@ import numpy as np
 import pytest
 
 import wattlas
+from tests.golden.kept import keep
 from tests.policy.asked import driven
 from tests.replays.worlds import green, thin
 from tests.serve.live import KEYS, TOKEN, configuration
@@ -362,6 +362,4 @@ def test_figures_are_those_of_the_golden_file(
     monkeypatch.setattr(time, "time", lambda: NOON.timestamp() + 86_400)
     found, file = "\n".join(CASES[name](tmp_path)) + "\n", HERE / f"{name}.txt"
     found = re.sub(r"\b[0-9a-f]{24,}\b", "a hash", found)
-    if os.environ.get("WATTLAS_GOLDEN") == "write":
-        file.write_text(found, encoding="utf-8")
-    assert found == file.read_text(encoding="utf-8")
+    keep(found, file)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
+from tests.golden.kept import keep
 from tests.golden.tiny_program import (
     objective_text,
     rows_text,
@@ -53,11 +53,7 @@ def _first_line(doc: str | None) -> str:
 def test_equation_is_its_golden_file(name: str) -> None:
     """The rows of each equation are those that were checked by hand."""
     file = HERE / f"{name}.lp"
-    found = text_of(name)
-    if os.environ.get("WATTLAS_GOLDEN") == "write":
-        file.write_text(found, encoding="utf-8")
-    assert file.is_file(), f"no golden file for {name}: write it, and check it by hand"
-    assert found == file.read_text(encoding="utf-8")
+    keep(text_of(name), file)
 
 
 def test_every_block_of_rows_has_its_golden_file() -> None:

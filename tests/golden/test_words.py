@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import os
 import re
 import shlex
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.every_option import BY_HOUR, MOVE, STATE, USERS, write_files
+from tests.golden.kept import keep
 from tests.serve.live import configuration, schedule
 from wattlas.cli import run
 
@@ -128,12 +128,7 @@ def test_words_are_those_of_the_golden_file(
 ) -> None:
     """Every heading, figure, note and order of rows is that which was read and found right."""
     monkeypatch.setenv("COLUMNS", "160")
-    file = HERE / f"{name}.txt"
-    found = said(CASES[name], tmp_path)
-    if os.environ.get("WATTLAS_GOLDEN") == "write":
-        file.write_text(found, encoding="utf-8")
-    assert file.is_file(), f"no golden file for {name}: write it, and read it"
-    assert found == file.read_text(encoding="utf-8")
+    keep(said(CASES[name], tmp_path), HERE / f"{name}.txt")
 
 
 def test_every_golden_file_is_asked_for() -> None:

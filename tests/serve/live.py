@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.serve import shapes
+from wattlas.data.whole_file import write_text
 from wattlas.serve.gateway.health import Health
 from wattlas.serve.ledger.journal import Row
 from wattlas.serve.run import RunningService
@@ -236,9 +237,8 @@ class Live:
         """Write configuration and schedule; JSON is YAML."""
         urls = {region: stub.url for region, stub in self.stubs.items()}
         path = self.folder / "serve.yaml"
-        (self.folder / "schedule.json").write_text(json.dumps(plan or schedule()))
-        path.write_text(json.dumps(config or configuration(urls)))
-        return path
+        write_text(self.folder / "schedule.json", json.dumps(plan or schedule()))
+        return write_text(path, json.dumps(config or configuration(urls)))
 
     def start(self, **changes: Any) -> None:
         """Start the service."""

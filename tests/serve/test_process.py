@@ -232,17 +232,18 @@ def test_a_store_that_only_reads_means_full_service(live: Live) -> None:
 
 def test_files_are_taken_anew_under_load(live: Live) -> None:
     """Schedules and shares come and go while requests run: each is served, and has a row."""
-    live.start()
+    # No answer is late on a machine that is busy with something else.
+    patient = {**configuration({})["limits"], "first_byte_s": 20.0, "idle_s": 20.0}
+    live.start(limits=patient)
     plane, urls = live.service.plane, {r: s.url for r, s in live.stubs.items()}
     before = live.service.plane.events["configs_taken"]
     served = 0
     for epoch in range(4, 9):
         share = "1/2" if epoch % 2 else "1/10"
         running = asyncio.run_coroutine_threadsafe(_later(live, 20), live.loop)
-        live.write(
-            configuration(urls, contracts={"green": {"share_max": share, "window": "all"}}),
-            schedule(epoch=epoch),
-        )
+        contracts = {"green": {"share_max": share, "window": "all"}}
+        stated = configuration(urls, contracts=contracts, limits=patient)
+        live.write(stated, schedule(epoch=epoch))
         live.loop.call_soon_threadsafe(live.service.reload)
         assert set(running.result(20)) == {200}
         served += 20
@@ -314,46 +315,6 @@ def _on(connection: Any, path: str, headers: dict[str, str]) -> int:
     got = connection.getresponse()
     got.read()
     return int(got.status)
-
-
-APISIX = {
-    "x-forwarded-proto": "http", "x-forwarded-method": "POST", "x-forwarded-host": "llm.example",
-    "x-forwarded-uri": "/v1/chat/completions?x=1", "x-forwarded-for": "203.0.113.7",
-    "x-wattlas-token": TOKEN, "authorization": f"Bearer {KEYS['plain']}",
-}  # fmt: skip
-"""What `forward-auth` of APISIX sends by its documentation, with the headers that it is told to."""
-
-
-def test_the_question_of_apisix_as_it_is_documented(live: Live) -> None:
-    """By GET without a body at /forward, by POST with the client's at /authz/: a 2xx with headers,
-    or the error; what it forwards about the client changes nothing."""
-    live.start()
-    with closing(_kept(live)) as kept:
-        for method, path, body in (
-            ("GET", "/forward", None), ("POST", "/authz/v1/chat/completions", GOOD),
-        ):  # fmt: skip
-            kept.request(method, path, body, APISIX)
-            got = kept.getresponse()
-            got.read()
-            assert got.status == 200
-            told = {f"x-wattlas-{w}" for w in ("id", "region", "point", "model", "tier", "reason")}
-            assert told <= {name.lower() for name, _ in got.getheaders()}
-            kept.request(method, path, body, {**APISIX, "authorization": "Bearer sk-no"})
-            got = kept.getresponse()
-            assert (got.status, json.loads(got.read())["error"]["code"]) == (401, "invalid_api_key")
-
-
-def test_of_several_models_a_header_names_the_one(live: Live) -> None:
-    """Without it there is nothing to decide."""
-    models = configuration({})["models"]
-    live.start(models={**models, "other": models["llama"]})
-    with closing(_kept(live)) as kept:
-        for header, status in (({"x-model": "other"}, 200), ({}, 403)):
-            kept.request("GET", "/forward", None, {**APISIX, **header})
-            got = kept.getresponse()
-            text = got.read()
-            assert got.status == status
-        assert json.loads(text)["error"]["code"] == "model_not_found"
 
 
 def test_a_stream_may_take_longer_than_any_of_its_parts(live: Live) -> None:

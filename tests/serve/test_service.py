@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from tests.serve.live import ADMIN, KEYS, TOKEN, Live, configuration, schedule
+from wattlas.data.whole_file import write_text
 from wattlas.errors import InputError
 from wattlas.serve.decision import End, Settlement
 from wattlas.serve.ledger.journal import Row, head_after
-from wattlas.serve.run import RunningService, check_files
+from wattlas.serve.run import RunningService, Watched, check_files
 from wattlas.serve.schedule import read_schedule
 
 AT_MJ = Row._fields.index("facility_mj")
@@ -299,7 +300,7 @@ def test_a_bad_schedule_never_replaces_a_good_one(live: Live, name: str) -> None
 def test_files_that_change_are_taken(live: Live) -> None:
     """A schedule, and a contract whose share is lowered: nothing is granted until it holds."""
     stock(live)
-    (live.folder / "schedule.json").write_text(json.dumps(schedule(epoch=9)))
+    write_text(live.folder / "schedule.json", json.dumps(schedule(epoch=9)))
     urls = {region: stub.url for region, stub in live.stubs.items()}
     contract = {"green": {"share_max": "1/10", "window": "all"}}
     live.write(configuration(urls, contracts=contract), schedule(epoch=9))
@@ -314,6 +315,15 @@ def test_files_that_change_are_taken(live: Live) -> None:
         assert live.counts()[0] < 200
     delivered, granted = live.counts()
     assert 10 * granted <= delivered + live.held() + 1
+
+
+def test_a_file_that_is_being_written_is_left_alone() -> None:
+    """It is taken once, when it stood still from one look to the next; so is one that goes back."""
+    old, half, new = [(1, 5, 90), None], [(1, 6, 40), None], [(1, 7, 95), None]
+    watched = Watched(old)
+    looks = (old, half, new, new, new, half, half, old, new, new, old, old, old)
+    told = [n for n, stamps in enumerate(looks) if watched.changed(stamps)]
+    assert told == [3, 6, 9, 11]
 
 
 def test_an_old_schedule_means_full_service(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -10,6 +10,7 @@ from wattlas.cli.foresight import (
     ForecastOption,
     PastOption,
     PublishedOption,
+    VintagesOption,
     WeatherOption,
     published_of,
 )
@@ -32,6 +33,7 @@ def command(
     past: PastOption = None,
     published: PublishedOption = None,
     weather: WeatherOption = None,
+    vintages: VintagesOption = None,
     out: TablesOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -51,8 +53,9 @@ def command(
         claim_tables(out)
     with progress("Learning"):
         made = forecast_skill(
-            loaded, forecast, begin=begin, past=earlier, published=kinds, weather=weather
-        )
+            loaded, forecast, begin=begin, past=earlier, published=kinds, weather=weather,
+            vintages=vintages,
+        )  # fmt: skip
     if out is not None:
         save_tables(out, {"replay_forecasts": made.table()})
     if as_json:

@@ -41,6 +41,11 @@ WeatherOption = Annotated[
     typer.Option(help="Weather of the zones, for --forecast boosted.", metavar="FILE"),
 ]
 
+VintagesOption = Annotated[
+    Path | None,
+    typer.Option(help="Price and carbon as they became known and were revised.", metavar="FILE"),
+]
+
 
 def hours_of(text: str) -> int:
     """`24h`, `24` or `2d` as hours. Raises UsageError for anything else."""
@@ -66,11 +71,12 @@ def foresight_of(
     past: Path | None,
     published: Sequence[str] | None,
     weather: Path | None,
+    vintages: Path | None,
 ) -> Foresight | None:
     """What the options say together; reads the past. None where they say nothing of their own."""
     hours, kinds = hours_of(look_ahead), published_of(published)
     from wattlas.studies.foresight import Foresight
 
     earlier = None if past is None else load_scenario(past)
-    told = Foresight(forecast, hours, every, earlier, kinds or None, weather)
+    told = Foresight(forecast, hours, every, earlier, kinds or None, weather, vintages)
     return None if told == Foresight() else told

@@ -16,6 +16,7 @@ from wattlas.cli.foresight import (
     LookAheadOption,
     PastOption,
     PublishedOption,
+    VintagesOption,
     WeatherOption,
     foresight_of,
 )
@@ -127,6 +128,7 @@ def command(
     past: PastOption = None,
     published: PublishedOption = None,
     weather: WeatherOption = None,
+    vintages: VintagesOption = None,
     out: TablesOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -144,11 +146,10 @@ def command(
         claim(out)
     changed = changed_fields(time_column, unit, in_column, out_column)
     opened = None if trace is None else open_trace(trace, layout, only=trace_name, changed=changed)
-    foresight = foresight_of(forecast, look_ahead, every, past, published, weather)
-    serving = _serving(service, pooled, start_s, rtt_p95)
-    sink = _sink(requests, loaded)
-    trial = Trial(begin, hours, seeds, utilisation=utilisation, sink=sink)
+    foresight = foresight_of(forecast, look_ahead, every, past, published, weather, vintages)
+    serving, sink = _serving(service, pooled, start_s, rtt_p95), _sink(requests, loaded)
     ready_engine(loaded, hours)
+    trial = Trial(begin, hours, seeds, utilisation=utilisation, sink=sink)
     with bar("Replay") as tell:
         made = replayed(
             loaded, policy, Traffic(opened, scale, world, klass, even), trial=trial,

@@ -1,4 +1,4 @@
-"""Tables of what was issued: forecasts of price and carbon, and the weather of zones."""
+"""Tables of what was issued: forecasts and vintages of price and carbon, the weather of zones."""
 
 from __future__ import annotations
 
@@ -36,8 +36,26 @@ def read_forecasts(path: str | Path) -> Mapping[str, Issued]:
         if late.height:
             what = f"{late.height} forecasts were issued after their hour had begun"
             problems.append(table.problem(late[ROW][0], ISSUED, what, "Leave them out."))
-    by_column = _issued(table, cells, tuple(SIGNALS.values()), problems)
-    return {name: by_column[column] for name, column in SIGNALS.items() if column in by_column}
+    return _signals(table, cells, problems)
+
+
+def read_vintages(path: str | Path) -> Mapping[str, Issued]:
+    """What was known of price and carbon of hours that are over, and from when on, in a CSV or
+    Parquet file with the columns of `FORECASTS`.
+
+    Raises InputError with every problem: cells that cannot be read, rows that are there twice, and
+    those from before their hour was over, which are forecasts.
+    """
+    table = read_table(Path(path), FORECASTS, str(path))
+    cells = typed(table)
+    problems = []
+    if cells.has(ISSUED, TIME):
+        early = cells.frame.filter(pl.col(ISSUED) < pl.col(TIME) + _HOUR)
+        if early.height:
+            what = f"{early.height} rows are from before their hour was over"
+            fix = "Forecasts belong in a file of their own: --forecast FILE."
+            problems.append(table.problem(early[ROW][0], ISSUED, what, fix))
+    return _signals(table, cells, problems)
 
 
 def read_weather(path: str | Path) -> tuple[Issued, ...]:
@@ -55,6 +73,11 @@ def read_weather(path: str | Path) -> tuple[Issued, ...]:
         known = cells.frame.with_columns((pl.col(TIME) + _HOUR).alias(ISSUED))
         cells = replace(cells, frame=known)
     return tuple(_issued(table, cells, QUANTITIES, []).values())
+
+
+def _signals(table: SourceTable, cells: Cells, problems: list[Problem]) -> Mapping[str, Issued]:
+    by_column = _issued(table, cells, tuple(SIGNALS.values()), problems)
+    return {name: by_column[column] for name, column in SIGNALS.items() if column in by_column}
 
 
 def _issued(

@@ -105,6 +105,7 @@ def told(plane: Plane, decision: Decision) -> bytes:
 
 @lru_cache(maxsize=4096)
 def _head(degraded: bool, place: Place, reason: str, model: str) -> bytes:
-    """All of an answer but for the id at its end."""
+    """All of an answer but for the id at its end. A gateway that keeps answers would let one permit
+    stand for several requests."""
     headers = list(decided_headers(degraded, place, reason, model))
-    return answer_of(200, headers, b"", b"x-wattlas-id: ")[: -len(_END)]
+    return answer_of(200, headers, b"", b"cache-control: no-store", b"x-wattlas-id: ")[: -len(_END)]

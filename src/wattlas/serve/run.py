@@ -48,12 +48,16 @@ from wattlas.serve.telemetry import Telemetry
 from wattlas.serve.totals import MetricTotals
 
 log = logging.getLogger("wattlas.serve")
-WATCH_S = 1.0
+WATCH_S = 0.5
 LOOK_S = 0.25
 SWITCH_S = 0.0005
 """The thread that records lets go after so long where somebody waits for a decision."""
 BLOCKED_S = 0.5
 """A loop that is later than that kept gateways waiting for longer than they wait for a decision."""
+
+
+Stamps = list[tuple[int, int, int] | None]
+"""Inode, time and size of each file; None for one that is not there."""
 
 
 class RunningService:
@@ -183,12 +187,10 @@ class RunningService:
 
     async def _watch_files(self) -> None:
         """Take files anew that were changed."""
-        seen = self._stamps()
+        watched = Watched(self._stamps())
         while True:
             await asyncio.sleep(WATCH_S)
-            now = self._stamps()
-            if now != seen:
-                seen = now
+            if watched.changed(self._stamps()):
                 self.reload(at_once=False)
             elif self.plane.is_due:
                 path = self.plane.config.schedule_path
@@ -205,8 +207,27 @@ class RunningService:
                 self.plane.events["loop_blocked"] += 1
                 log.warning("nothing was answered for %.1f s: something held the process", late_s)
 
-    def _stamps(self) -> list[tuple[int, int, int] | None]:
+    def _stamps(self) -> Stamps:
         return [_stamp(path) for path in (self.path, self.plane.config.schedule_path)]
+
+
+class Watched:
+    """Files whose stamps are looked at, again and again.
+
+    Whoever writes in place is read half-way through otherwise, and the first half of a
+    configuration may be a sound one without a contract.
+    """
+
+    def __init__(self, stamps: Stamps) -> None:
+        self._taken = self._seen = stamps
+
+    def changed(self, stamps: Stamps) -> bool:
+        """Whether they differ from those that were taken, and stood still since the last look."""
+        still, self._seen = stamps == self._seen, stamps
+        if not still or stamps == self._taken:
+            return False
+        self._taken = stamps
+        return True
 
 
 def _server(app: Any, limits: LimitsSection) -> Server:

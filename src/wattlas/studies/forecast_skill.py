@@ -14,7 +14,7 @@ from wattlas.model.shown import Tabular
 from wattlas.model.table import Listing, Table, columns
 from wattlas.policy.forecasts.judged import AHEAD_H, judged
 from wattlas.policy.forecasts.outlook import FromPast, forecast_outlook
-from wattlas.studies.foresight import archive_of, first_step, weather_of
+from wattlas.studies.foresight import files_of, first_step
 
 SIGNALS = ("price", "carbon")
 LEARNT_SHARE = 2 / 3
@@ -55,10 +55,11 @@ def forecast_skill(
     ahead_h: Sequence[int] = AHEAD_H,
     published: Mapping[str, str] | None = None,
     weather: str | Path | None = None,
+    vintages: str | Path | None = None,
 ) -> ForecastSkill:
     """Learn from the hours before `begin` (UTC; two thirds of the scenario unless given), or from
     `past`, and judge the hours from then on, each forecast issued `ahead_h` hours before. `weather`
-    is a file of that of the zones.
+    is a file of that of the zones, `vintages` one of what was known of hours that are over.
 
     Raises UsageError for a forecast or a time that is none, InputError where there is too little
     to learn from.
@@ -72,7 +73,7 @@ def forecast_skill(
     before = past if past is not None or not first else scenario.at_hours(range(first))
     outlook = forecast_outlook(
         now, forecast, past=before, look_ahead_h=max(ahead_h), published=published,
-        signals=SIGNALS, archive=archive_of(forecast), weather=weather_of(weather),
+        signals=SIGNALS, files=files_of(forecast, weather, vintages),
     )  # fmt: skip
     assert isinstance(outlook, FromPast)
     table = judged(outlook, ahead_h, signals=SIGNALS)

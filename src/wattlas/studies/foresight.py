@@ -15,14 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
-from wattlas.data.forecast_file import read_forecasts, read_weather
+from wattlas.data.forecast_file import read_forecasts, read_vintages, read_weather
 from wattlas.errors import UsageError
-from wattlas.model.issued import Issued
 from wattlas.model.scenario import Scenario
 from wattlas.model.table import Listing, Table, columns
 from wattlas.policy.forecasts.outlook import (
     LOOK_AHEAD_H,
     PERFECT,
+    Files,
     FromPast,
     Outlook,
     Perfect,
@@ -47,7 +47,7 @@ MEASURES = ("variable_usd", "carbon_kg")
 class Foresight:
     """What a policy that looks ahead is told: `forecast` of the next `look_ahead_h`, planned anew
     every `every` steps; `past` holds earlier hours, `published` when prices of zones are known;
-    `weather` is a file of it.
+    `weather` is a file of it, `vintages` one of what was known of hours that are over.
     """
 
     forecast: str = "persistence"
@@ -56,6 +56,7 @@ class Foresight:
     past: Scenario | None = None
     published: Mapping[str, str] | None = None
     weather: str | Path | None = None
+    vintages: str | Path | None = None
 
     def with_past(self, scenario: Scenario, first: int, world: float) -> Foresight:
         """With the steps before the first as its past, where it has no other; of a share of the
@@ -94,21 +95,22 @@ class Foresight:
         on_truth = Told(policy, Perfect(truth), ON_TRUTH)
         outlook: Outlook = forecast_outlook(
             truth, self.forecast, past=self.past, look_ahead_h=self.look_ahead_h,
-            published=self.published, archive=archive_of(self.forecast),
-            weather=weather_of(self.weather),
+            published=self.published, files=files_of(self.forecast, self.weather, self.vintages),
         )  # fmt: skip
         told = Told(policy, outlook, ROLLING)
         return [best, told] if self.forecast == PERFECT else [best, on_truth, told]
 
 
-def archive_of(forecast: str) -> Mapping[str, Issued] | None:
-    """The forecasts in a file, where a name is that of one: it ends in .csv or .parquet."""
-    return read_forecasts(forecast) if forecast.lower().endswith((".csv", ".parquet")) else None
-
-
-def weather_of(file: str | Path | None) -> tuple[Issued, ...]:
-    """The quantities of the weather in a file, none without one."""
-    return () if file is None else read_weather(file)
+def files_of(forecast: str, weather: str | Path | None, vintages: str | Path | None) -> Files:
+    """What files say: the forecasts in one where a name is that of a file, which ends in .csv or
+    .parquet, the quantities of the weather in another, and vintages in a third.
+    """
+    is_file = forecast.lower().endswith((".csv", ".parquet"))
+    return Files(
+        archive=read_forecasts(forecast) if is_file else None,
+        weather=() if weather is None else read_weather(weather),
+        vintages={} if vintages is None else read_vintages(vintages),
+    )
 
 
 def from_step(scenario: Scenario, first: int) -> Scenario:

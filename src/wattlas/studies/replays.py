@@ -198,9 +198,13 @@ REVISED = (
     "Forecasts know measured prices, intensities and demand as the scenario holds them: what was "
     "revised after the fact was not known so when it was measured"
 )
+VINTAGES = (
+    "Forecasts know measured prices and intensities as their vintages say; demand, and hours that "
+    "have none, as the scenario holds them"
+)
 UNTOLD = (
-    "--forecast, --look-ahead, --every, --past, --published and --weather are for `rolling`, which "
-    "is not among the policies. Add it (--policy rolling), or leave them out."
+    "--forecast, --look-ahead, --every, --past, --published, --weather and --vintages are for "
+    "`rolling`, which is not among the policies. Add it (--policy rolling), or leave them out."
 )
 BLIND = ("nearest", "uniform", ROLLING)
 """Policies that need no signals, or are told no more of them than was known."""
@@ -208,7 +212,9 @@ BLIND = ("nearest", "uniform", ROLLING)
 
 def _known(outlook: FromPast | None) -> tuple[str, ...]:
     """What a reader should know of what the forecasts knew."""
-    return () if outlook is None else (*outlook.notes, REVISED)
+    if outlook is None:
+        return ()
+    return (*outlook.notes, VINTAGES if outlook.has_vintages else REVISED)
 
 
 def _notes(

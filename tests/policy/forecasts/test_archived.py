@@ -16,7 +16,7 @@ from wattlas.errors import InputError
 from wattlas.policy.forecasts.archived import Archived
 from wattlas.policy.forecasts.features import PreparedHistory
 from wattlas.policy.forecasts.history import History, Known
-from wattlas.policy.forecasts.outlook import FromPast, forecast_outlook
+from wattlas.policy.forecasts.outlook import Files, FromPast, forecast_outlook
 from wattlas.policy.forecasts.skill import skill
 from wattlas.studies.foresight import ON_TRUTH, Foresight
 
@@ -116,7 +116,7 @@ def test_holes_in_a_file_are_told(tmp_path: Path) -> None:
     file = _table(tmp_path / "some.csv", rows)
     signals, archive = ("price", "carbon"), read_forecasts(file)
     outlook = forecast_outlook(
-        now, "file", past=past, look_ahead_h=2, signals=signals, archive=archive
+        now, "file", past=past, look_ahead_h=2, signals=signals, files=Files(archive)
     )
     assert isinstance(outlook, FromPast)
     assert len(outlook.notes) == 2

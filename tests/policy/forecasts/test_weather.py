@@ -17,7 +17,7 @@ from wattlas.policy.forecasts.features import PreparedHistory, features
 from wattlas.policy.forecasts.history import History
 from wattlas.policy.forecasts.holes import dry
 from wattlas.policy.forecasts.models import boosted
-from wattlas.policy.forecasts.outlook import forecast_outlook
+from wattlas.policy.forecasts.outlook import Files, forecast_outlook
 from wattlas.policy.forecasts.skill import skill
 
 HOUR_S = 3600
@@ -163,7 +163,7 @@ def test_it_is_refused_where_nobody_looks_and_missing_zones_are_told() -> None:
     weather = _issued(np.zeros((1, 24)))
     for name in ("persistence", "climatology", "perfect"):
         with pytest.raises(UsageError, match=f"--weather: `{name}` looks at none"):
-            forecast_outlook(now, name, past=past, weather=(weather,))
+            forecast_outlook(now, name, past=past, files=Files(weather=(weather,)))
     assert dry(("a", "c", "d"), (weather,)) == (
         "The weather's file has none of c, d: forecast without",
     )

@@ -70,11 +70,16 @@ class History:
 
     def until(self, hours: int) -> History:
         """The first hours alone, as if nothing were known of later ones."""
+        return self.between(0, hours)
+
+    def between(self, first: int, last: int) -> History:
+        """The hours first..last−1 alone."""
         return replace(
             self,
-            value=self.value[:, :hours],
-            utc_offset_h=self.utc_offset_h[:, :hours],
-            clue=self.clue[:, :hours],
+            start_utc=self.start_utc + np.timedelta64(first, "h"),
+            value=self.value[:, first:last],
+            utc_offset_h=self.utc_offset_h[:, first:last],
+            clue=self.clue[:, first:last],
         )
 
     @property

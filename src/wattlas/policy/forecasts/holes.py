@@ -1,4 +1,4 @@
-"""Where files of forecasts and of the weather say nothing, in sentences."""
+"""Where files of forecasts, of the weather and of vintages say nothing, in sentences."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from wattlas.policy.forecasts.archived import Archived
 from wattlas.policy.forecasts.history import History
 from wattlas.policy.forecasts.models import Forecaster
 from wattlas.policy.forecasts.past import Span
+from wattlas.policy.forecasts.vintages import AsKnown
 
 
 def holes(
@@ -23,6 +24,7 @@ def holes(
     issued = np.arange(span.first, span.hours) - 1
     told = []
     for signal, model in models.items():
+        model = model.model if isinstance(model, AsKnown) else model
         if not isinstance(model, Archived):
             told.append(f"The forecasts' file has none of {signal}: persistence stands for them")
             continue
@@ -47,3 +49,16 @@ def dry(zones: Sequence[str], weather: Sequence[Issued]) -> tuple[str, ...]:
     if not weather or not dry:
         return ()
     return (f"The weather's file has none of {', '.join(dry)}: forecast without",)
+
+
+def late(zones: Sequence[str], vintages: Mapping[str, Issued]) -> tuple[str, ...]:
+    """Zones of which nobody said what was known."""
+    told = []
+    for signal, issued in vintages.items():
+        without = [zone for zone in zones if zone not in issued.zones]
+        if without:
+            told.append(
+                f"The vintages' file has no {signal} of {', '.join(without)}: forecasts know it "
+                "as the scenario holds it"
+            )
+    return tuple(told)

@@ -21,7 +21,7 @@ class Lookup:
 
     issued: Issued
 
-    def at(self, history: History, issued: np.ndarray, ahead_h: int) -> np.ndarray:
+    def at(self, history: History, issued: np.ndarray, ahead_h: int | np.ndarray) -> np.ndarray:
         """Of the hours `ahead_h` after each hour of issue (n,), (series, n); nan where nothing was
         issued by then.
 
@@ -35,6 +35,15 @@ class Lookup:
         for n, zone in enumerate(history.ids):
             if zone in self._by_zone:
                 out[n] = self._by_zone[zone].latest(target_s, now_s)
+        return out
+
+    def has(self, history: History, hour: np.ndarray) -> np.ndarray:
+        """Whether anything was issued of some hours (n,), ever, (series, n)."""
+        start_s = int(history.start_utc.astype("datetime64[s]").astype(np.int64))
+        out = np.zeros((len(history.ids), len(hour)), dtype=bool)
+        for n, zone in enumerate(history.ids):
+            if zone in self._by_zone:
+                out[n] = np.isin(start_s + hour * _HOUR_S, self._by_zone[zone].hours_s)
         return out
 
     @cached_property

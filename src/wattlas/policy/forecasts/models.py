@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from wattlas.errors import InputError, Problem, UsageError
-from wattlas.policy.forecasts.features import PreparedHistory, at, features
+from wattlas.policy.forecasts.features import DayChange, PreparedHistory, at, features
 from wattlas.policy.forecasts.history import HOURS_PER_DAY, History, Known, is_published
 
 QUANTILES = (0.1, 0.5, 0.9)
@@ -171,6 +171,14 @@ def _rows(
     return np.concatenate(xs), np.concatenate(changes)
 
 
+def prepared_for(model: Forecaster, history: History) -> PreparedHistory:
+    """The history as a forecaster reads it: running means for those that look at any."""
+    if isinstance(model, Boosted):
+        return PreparedHistory.of(history)
+    nothing = DayChange.of(np.zeros((0, 0)))
+    return PreparedHistory(history, (), nothing, nothing)
+
+
 def with_published(
     history: History, quantiles: np.ndarray, issued: np.ndarray, ahead_h: int
 ) -> np.ndarray:
@@ -181,6 +189,17 @@ def with_published(
     value = at(history.value, issued + ahead_h)
     known &= np.isfinite(value)
     return np.asarray(np.where(known[..., None], value[..., None], quantiles))
+
+
+def last_known(value: np.ndarray, issued: np.ndarray) -> np.ndarray:
+    """The last value that is known at each hour of issue, (series, n); 0 where there is none."""
+    hours = np.arange(value.shape[1])
+    last = np.maximum.accumulate(np.where(np.isfinite(value), hours, -1), axis=1)
+    at = last[:, np.clip(issued, 0, None)] if value.shape[1] else np.full((len(value), 1), -1)
+    last_value = (
+        np.take_along_axis(value, np.maximum(at, 0), axis=1) if value.shape[1] else 0.0 * at
+    )
+    return np.asarray(np.where(at >= 0, last_value, 0.0))
 
 
 def _certain(value: np.ndarray) -> np.ndarray:

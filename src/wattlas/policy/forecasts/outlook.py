@@ -17,33 +17,47 @@ from wattlas.model.issued import Issued
 from wattlas.model.scenario import Scenario
 from wattlas.model.suggest import did_you_mean
 from wattlas.policy.forecasts.archived import Archived
-from wattlas.policy.forecasts.features import DayChange, PreparedHistory
+from wattlas.policy.forecasts.features import PreparedHistory
 from wattlas.policy.forecasts.history import HOURS_PER_DAY, History, is_published
-from wattlas.policy.forecasts.holes import dry, holes
+from wattlas.policy.forecasts.holes import dry, holes, late
+from wattlas.policy.forecasts.lookup import Lookup
 from wattlas.policy.forecasts.markets import known_of
 from wattlas.policy.forecasts.models import (
     MEDIAN,
     QUANTILES,
-    Boosted,
     Climatology,
     Forecaster,
     Persistence,
     boosted,
+    last_known,
+    prepared_for,
     with_published,
 )
 from wattlas.policy.forecasts.past import Pasts, pasts_of
+from wattlas.policy.forecasts.vintages import REMEMBERED_H, AsKnown
 from wattlas.policy.protocol import Forecast
 
 LOOK_AHEAD_H = 24
 BLOCK_H = 168
 """Hours of issue whose signals are forecast in one go: what a model takes for a call is the same
 for few as for many."""
-REMEMBERED_H = 45 * HOURS_PER_DAY
-"""Hours of demand that a forecast of it looks at: its longest mean and its usual change."""
-
-
 GAPS_H = HOURS_PER_DAY // 2
 """Hours that may be missing in the past that a forecast needs."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """What files say beside a scenario: an `archive` of forecasts by signal, as somebody issued
+    them; quantities of the `weather` of zones, which `boosted` learns from, too; `vintages` by
+    signal, what was known of hours that are over, and when.
+    """
+
+    archive: Mapping[str, Issued] | None = None
+    weather: tuple[Issued, ...] = ()
+    vintages: Mapping[str, Issued] = field(default_factory=dict)
+
+
+NO_FILES = Files()
 
 
 class Outlook(Protocol):
@@ -96,6 +110,11 @@ class FromPast:
     _blocks: dict[tuple[str, int], np.ndarray] = field(default_factory=dict, repr=False)
     _prepared: dict[str, PreparedHistory] = field(default_factory=dict, repr=False)
 
+    @property
+    def has_vintages(self) -> bool:
+        """Whether any signal is known as its vintages say."""
+        return any(isinstance(model, AsKnown) for model in self.models.values())
+
     def at(self, step: int, came_per_h: np.ndarray) -> Forecast:
         """The median of what may come in each of the next hours, up to the scenario's end."""
         s = self.scenario
@@ -119,17 +138,23 @@ class FromPast:
         )
 
     def _signal(self, name: str, history: History, step: int) -> np.ndarray:
-        """(series, look-ahead) as a step begins, from a block of steps that is made once."""
+        """(series, look-ahead) as a step begins; from a block of steps that is made once, where
+        no step knows other values of the past than the next."""
+        model = self.models[name]
+        if isinstance(model, AsKnown):
+            issue = self.pasts.span.first + step - 1
+            seen, at = model.seen(history, issue, self.look_ahead_h)
+            ready = prepared_for(model.model, seen)
+            return _middles(model.model, ready, np.array([at]), self.look_ahead_h)[:, 0]
         block, within = divmod(step, BLOCK_H)
         if (name, block) not in self._blocks:
             for old in [key for key in self._blocks if key[0] == name and key[1] < block - 1]:
                 del self._blocks[old]
             if name not in self._prepared:
-                self._prepared[name] = _prepare(self.models[name], history)
+                self._prepared[name] = prepared_for(model, history)
             first = self.pasts.span.first + block * BLOCK_H
             issued = np.arange(first, min(first + BLOCK_H, history.hours)) - 1
-            model, prepared = self.models[name], self._prepared[name]
-            made = _middles(model, prepared, issued, self.look_ahead_h)
+            made = _middles(model, self._prepared[name], issued, self.look_ahead_h)
             self._blocks[name, block] = made
         return self._blocks[name, block][:, within]
 
@@ -149,16 +174,8 @@ class FromPast:
             utc_offset_h=whole.utc_offset_h[:, low:now],
         )
         model = self.models["demand"]
-        made = _middles(model, _prepare(model, known), np.array([now - low - 1]), ahead)
+        made = _middles(model, prepared_for(model, known), np.array([now - low - 1]), ahead)
         return np.asarray(np.maximum(made[:, 0], 0.0).reshape(i, k, ahead))
-
-
-def _prepare(model: Forecaster, history: History) -> PreparedHistory:
-    """The history as a forecaster reads it: running means for those that look at any."""
-    if isinstance(model, Boosted):
-        return PreparedHistory.of(history)
-    nothing = DayChange.of(np.zeros((0, 0)))
-    return PreparedHistory(history, (), nothing, nothing)
 
 
 def _middles(
@@ -167,7 +184,7 @@ def _middles(
     """Medians with what is published, (series, n, look-ahead); where a model knows nothing, the
     last value that was measured.
     """
-    history, latest = prepared.history, _last_known(prepared.history.value, issued)
+    history, latest = prepared.history, last_known(prepared.history.value, issued)
     columns = []
     for ahead in range(1, look_ahead_h + 1):
         made = model.quantiles(prepared, issued, ahead)
@@ -175,17 +192,6 @@ def _middles(
         middle = told[..., told.shape[-1] // 2]
         columns.append(np.where(np.isfinite(middle), middle, latest))
     return np.stack(columns, axis=-1)
-
-
-def _last_known(value: np.ndarray, issued: np.ndarray) -> np.ndarray:
-    """The last value that is known at each hour of issue, (series, n); 0 where there is none."""
-    hours = np.arange(value.shape[1])
-    last = np.maximum.accumulate(np.where(np.isfinite(value), hours, -1), axis=1)
-    at = last[:, np.clip(issued, 0, None)] if value.shape[1] else np.full((len(value), 1), -1)
-    last_value = (
-        np.take_along_axis(value, np.maximum(at, 0), axis=1) if value.shape[1] else 0.0 * at
-    )
-    return np.asarray(np.where(at >= 0, last_value, 0.0))
 
 
 def _persistence(_history: History, _first: int, _ahead: int) -> Forecaster:
@@ -221,19 +227,18 @@ def forecast_outlook(
     look_ahead_h: int = LOOK_AHEAD_H,
     published: Mapping[str, str] | None = None,
     signals: Sequence[str] = SIGNALS,
-    archive: Mapping[str, Issued] | None = None,
-    weather: Sequence[Issued] = (),
+    files: Files = NO_FILES,
 ) -> Outlook:
     """The forecasts of a name for the steps of a scenario: `perfect`, a row of `FORECASTS`, or
-    those of an `archive` by signal, as they were issued.
+    those of an archive, as they were issued.
 
     `past` holds earlier hours, `published` says of zones when their price is known (`MARKETS` has
-    those of the embedded world); only what is in `signals` is learnt. `weather` are quantities of
-    zones that `boosted` learns from, too. Raises UsageError for a name that is none and for weather
+    those of the embedded world); only what is in `signals` is learnt. `files` are what
+    stands beside the scenario. Raises UsageError for a name that is none, for weather and vintages
     that nobody looks at, InputError for a past that is too short, and for steps that are no hours.
     """
-    if weather and name != LEARNT:
-        raise UsageError(f"--weather: `{name}` looks at none. Take --forecast {LEARNT}.")
+    weather, archive = files.weather, files.archive
+    _refuse_idle(name, files)
     if name == PERFECT:
         return Perfect(scenario)
     kind = name if archive is None else Persistence.name  # what stands in where a file is silent
@@ -241,22 +246,49 @@ def forecast_outlook(
         names = [PERFECT, *FORECASTS]
         raise UsageError(f"--forecast: there is no `{name}`. {did_you_mean(name, names)}")
     learn, days = FORECASTS[kind]
-    known = archive or {}
+    archived = archive or {}
     zones = tuple(dict.fromkeys(region.zone for region in scenario.regions))
     kinds = dict(zip(zones, known_of(zones, published), strict=True))
-    pasts = pasts_of(scenario, past, kinds, tuple(weather))
+    pasts = pasts_of(scenario, past, kinds, weather)
     _long_enough(scenario, pasts, name, max(days, -(-look_ahead_h // HOURS_PER_DAY)))
     named = {"price": pasts.price, "carbon": pasts.carbon, "demand": pasts.demand}
-    models = {
-        signal: Archived(known[signal])
-        if signal in known
-        else learn(history, pasts.span.first, look_ahead_h)
-        for signal, history in named.items()
-        if history is not None and signal in signals
-    }
+    models = {}
+    for signal, history in named.items():
+        if history is not None and signal in signals:
+            models[signal] = _model(
+                learn, history, pasts.span.first, look_ahead_h,
+                archived.get(signal), files.vintages.get(signal),
+            )  # fmt: skip
     notes = () if archive is None else holes(named, pasts.span, models, look_ahead_h)
-    notes += dry(zones, weather)
+    notes += dry(zones, weather) + late(zones, files.vintages)
     return FromPast(scenario, pasts, models, look_ahead_h, name, notes)
+
+
+def _refuse_idle(name: str, files: Files) -> None:
+    """UsageError where a file is given that a forecast does not look at."""
+    if files.vintages and name == PERFECT:
+        raise UsageError(f"--vintages: `{PERFECT}` knows the truth. Take another --forecast.")
+    if files.weather and name != LEARNT:
+        raise UsageError(f"--weather: `{name}` looks at none. Take --forecast {LEARNT}.")
+
+
+def _model(
+    learn: Callable[[History, int, int], Forecaster],
+    history: History,
+    first: int,
+    look_ahead_h: int,
+    archived: Issued | None,
+    vintages: Issued | None,
+) -> Forecaster:
+    """What forecasts a signal: an archive, or what is learnt from what was known by the first step;
+    either from what was known at each."""
+    known = None if vintages is None else AsKnown(Persistence(), Lookup(vintages))
+    if archived is None:
+        past = history if known is None else known.known_at(history, first - 1)
+        model = learn(past, first, look_ahead_h)
+    else:
+        model = Archived(archived)
+    return model if known is None else replace(known, model=model)
 
 
 def _long_enough(scenario: Scenario, pasts: Pasts, name: str, days: int) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from wattlas.policy.forecasts.features import PreparedHistory, at
 from wattlas.policy.forecasts.history import History, is_published
 from wattlas.policy.forecasts.models import MEDIAN, Forecaster, Latest, Persistence
+from wattlas.policy.forecasts.vintages import AsKnown
 
 LEAST_HOURS = 100
 """With fewer hours to judge by, a series has no skill."""
@@ -55,6 +56,9 @@ def skill(
     series: a weak reference would flatter. A series with fewer than `least_hours` has no skill.
     """
     prepared = PreparedHistory.of(history)
+    references: list[Forecaster] = [Persistence(), Latest()]
+    if isinstance(forecaster, AsKnown):  # they know no more than what they are compared with
+        references = [replace(forecaster, model=plain) for plain in references]
     table = []
     for ahead in ahead_h:
         target = np.arange(max(first, ahead), last)
@@ -63,17 +67,17 @@ def skill(
         middle = quantiles[..., quantiles.shape[-1] // 2]
         simple = [
             np.abs(plain.quantiles(prepared, issued, ahead)[..., MEDIAN] - truth)
-            for plain in (Persistence(), Latest())
+            for plain in references
         ]
         judged = ~is_published(history, history.known, issued, ahead)
         judged &= np.isfinite(middle) & np.isfinite(sum(simple))
         inside = (truth >= quantiles[..., 0]) & (truth <= quantiles[..., -1])
-        references = [_mean(errors, judged, least_hours) for errors in simple]
+        simplest = np.minimum(*(_mean(errors, judged, least_hours) for errors in simple))
         table.append(
             Skill(
                 ahead,
                 _mean(np.abs(middle - truth), judged, least_hours),
-                np.minimum(*references),
+                simplest,
                 _mean(inside.astype(float), judged, least_hours),
                 judged.sum(axis=1),
             )
