@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -16,6 +15,7 @@ import numpy as np
 import polars as pl
 from pydantic import BaseModel
 
+from tests.golden.kept import keep
 from wattlas.errors import InputError, Problem, WattlasError
 
 WHOLE = 64
@@ -148,15 +148,9 @@ def differences(before: Sequence[str], after: Iterable[str]) -> Iterator[str]:
 
 
 def kept(file: Path, lines: Iterable[str], folder: Path) -> None:
-    """Compare lines with a golden file, or write it; the folder of the test has no name in it."""
-    text = "\n".join(line.rstrip() for line in lines)
-    text = "\n".join(line.rstrip() for line in text.replace(str(folder), "FOLDER").split("\n"))
-    text = re.sub(r"\b[0-9a-f]{64}\b", "a hash", text) + "\n"
-    if os.environ.get("WATTLAS_GOLDEN") == "write":
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-    assert file.is_file(), f"no golden file {file.name}: write it, and read it"
-    assert text.split("\n") == file.read_text(encoding="utf-8").split("\n")
+    """That lines are those of a golden file; the folder of the test has no name in it."""
+    text = "\n".join(lines).replace(str(folder), "FOLDER")
+    keep(re.sub(r"\b[0-9a-f]{64}\b", "a hash", text), file)
 
 
 def put(

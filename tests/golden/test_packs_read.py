@@ -27,7 +27,7 @@ from wattlas.data import typical
 from wattlas.data.choices_file import read_choices
 from wattlas.data.demand import local_clock, local_shape, population_demand, step_share
 from wattlas.data.endpoints_file import read_endpoints
-from wattlas.data.forecast_file import read_forecasts, read_weather
+from wattlas.data.forecast_file import read_forecasts, read_vintages, read_weather
 from wattlas.data.intensity_file import read_intensities
 from wattlas.data.measured import derive
 from wattlas.data.measured.facts import given
@@ -304,6 +304,7 @@ def _small(folder: Path) -> Iterator[str]:
     scenario = load(world(folder / "w"))
     readers: dict[str, Callable[[Path], Any]] = {
         "forecasts": read_forecasts,
+        "vintages": read_vintages,
         "weather": read_weather,
         "intensity": read_intensities,
         "choices": read_choices,

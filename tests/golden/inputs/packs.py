@@ -65,6 +65,9 @@ TABLES: dict[str, str] = {
     "forecasts.nothing": "issued_utc,time_utc,zone\n2024-05-01T00:00Z,2024-05-01T05:00Z,NO\n",
     "forecasts.empty": ISSUED,
     "forecasts.columns": "time_utc,price\n1,2\n",
+    "vintages.sound": ISSUED + "2024-05-01T06:00Z,2024-05-01T05:00Z,NO,3,30\n"
+    "2024-05-02T06:00Z,2024-05-01T05:00Z,NO,4,\n",
+    "vintages.early": ISSUED + "2024-05-01T05:30Z,2024-05-01T05:00Z,NO,3,30\n",
     "weather.sound": "time_utc,zone,temperature_c,humidity_pct\n2024-05-01T00:00Z,NO,3,\n"
     "2024-05-01T01:00Z,DE,4,90\n",
     "weather.issued": "issued_utc,time_utc,zone,wind_speed_m_per_s\n"
