@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 from tests.data.test_measured import BENCH, ZEUS
@@ -215,6 +217,28 @@ def _embedded() -> Iterator[str]:
         yield f"{text}: {pack._months(np.datetime64(text))} months"
 
 
+def _typed_logs(folder: Path) -> Iterator[str]:
+    """Logs in Parquet, whose times are of every type."""
+    day = pl.datetime_range(datetime(2024, 5, 1), datetime(2024, 5, 1, 23), "1h", eager=True)
+    times = {
+        "naive": day,
+        "zoned": day.dt.replace_time_zone("Asia/Tokyo"),
+        "seconds": day.dt.epoch("s"),
+        "milliseconds": day.dt.epoch("ms").cast(pl.Float64),
+        "nanoseconds": day.dt.epoch("ns"),
+        "lists": day.dt.epoch("s").to_frame("t").select(pl.concat_list("t"))["t"],
+    }
+    for name, column in times.items():
+        frame = pl.DataFrame({"t": column, "m": "oslo", "k": "a"})
+        frame.write_parquet(file := folder / f"{name}.parquet")
+        for zone in ("", "Europe/Oslo"):
+            columns = LogColumns("t", "m", "k", time_zone=zone)
+            yield f"== {name} {zone}"
+            yield from outcome(lambda f=file, c=columns: read_log([f], c, {"oslo": "Asia/Tokyo"}))
+    broken = put(folder, "b.parquet", b"PAR1")
+    yield from outcome(lambda: read_log([broken], LogColumns("t", "m", "k"), {}))
+
+
 def _logs(folder: Path) -> Iterator[str]:
     zones = {"oslo": "Europe/Oslo", "delhi": "Asia/Kolkata"}
     for name, (text, more) in LOGS.items():
@@ -235,6 +259,7 @@ def _logs(folder: Path) -> Iterator[str]:
                     return Lines([*tell(made), *scenario_lines(made, "totals.csv").split("\n")])
 
                 yield from outcome(read)
+    yield from _typed_logs(folder)
     yield from outcome(lambda: read_log([folder / "none.csv"], LogColumns("t", "m", "k"), {}))
     yield from tell(dict(sorted(timezones_of(None, "country").items())[:6]), "clouds")
     table = put(

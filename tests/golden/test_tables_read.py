@@ -124,6 +124,10 @@ def _parquet(folder: Path) -> Iterator[str]:
         pl.DataFrame(columns).write_parquet(file)
         yield from _read(file, TABLES[table])
         yield from outcome(lambda file=file: dialect.read_frame(file, file.name, nested=False))
+    zoned = hourly("2023-06-01", 3, A=1).with_columns(
+        pl.col(TIME).dt.convert_time_zone("Europe/Oslo")
+    )
+    yield from map(str, check_hours(HoursTable(source_of(zoned, TABLES["price"], "z.parquet"))))
     broken = put(folder, "broken.parquet", b"PAR1 and no more")
     yield from outcome(lambda: read_table(broken, TABLES["price"], "broken"))
 
@@ -165,6 +169,8 @@ def _stamps(_folder: Path) -> Iterator[str]:
 
 
 SPANNED = ("sound", "gap", "half with a gap", "late", "stray")
+APART = ("per kWh", "another currency", "short and odd", "spring", "autumn", "their autumn")
+APART += ("spring and a gap", "autumn and a gap", "both in a year", "both and gaps")
 
 
 def _hours(_folder: Path) -> Iterator[str]:
@@ -207,14 +213,7 @@ def _grid(_folder: Path) -> Iterator[str]:
         Hours.range("2023-05-31T22:00", 5),
     )
     for name, frame in hours_frames().items():
-        if name in (
-            "per kWh",
-            "another currency",
-            "short and odd",
-            "spring",
-            "autumn",
-            "their autumn",
-        ):
+        if name in APART:
             continue
         table = source_of(frame, TABLES["price"], "t.csv")
         for hours in grids if name in SPANNED else grids[:3]:
@@ -264,6 +263,15 @@ def _stretches(folder: Path) -> Iterator[str]:
             dialect.PIECE_BYTES = before
         yield f"pieces of {size}: {[p.height for p in read]} {pl.concat(read)['__row'].to_list()}"
     yield f"lines {dialect.line_numbers(file)}"
+    wide = put(folder, "u.csv", text.replace("soon", "").encode("utf-16"))
+    times, step = times_of(wide, "zone")
+    yield from tell(times[TIME], f"of UTF-16, {step:g} h")
+    yield f"pieces of UTF-16: {[piece.height for piece in dialect.pieces(wide)]}"
+    part = Stretch(np.datetime64("2023-06-01T03:00"), np.datetime64("2023-06-01T04:00"))
+    yield from tell(read_table(wide, TABLES["price"], "u", stretch=part).frame, "of UTF-16")
+    yield from outcome(
+        lambda: read_table(put(folder, "x.parquet", b"PAR1"), TABLES["price"], "x", stretch=part)
+    )
     rows = put(folder, "k.csv", "metro,x\na,1\n")
     yield from tell(read_table(rows, TABLES["metros"], "k", stretch=stretch).frame, "without times")
 

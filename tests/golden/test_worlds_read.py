@@ -226,6 +226,12 @@ SETS: dict[str, tuple[str, ...]] = {
         "signals.price={table: own.csv, missing: pack, source: me}",
         "time.hours=24",
     ),
+    "own price, tiny": (
+        "signals.price={table: own.csv, missing: pack, scale: 1.0e-4}",
+        "time.hours=24",
+    ),
+    "hours alone of a pack": ("pack=./half",),
+    "outline wrong": ("regions.north.zone=null", "nodes.only=[]"),
     "own price, missing, all": ("signals.price={table: own.csv, missing: pack}",),
     "missing without": ("signals.price.missing=pack",),
     "missing without a pack": ("pack=./facts", "signals.price={table: own.csv, missing: pack}"),
@@ -262,6 +268,9 @@ def _packed(folder: Path) -> Iterator[str]:
     months = load_months(folder, set=("time={start: 2023-06-01T00:00:00Z, hours: 24}",))
     for part in months:
         yield from tell(part.signals, "by month")
+    yield from outcome(lambda: load_months(folder, set=("nodes.only=[]",)).outline())
+    yield from outcome(lambda: load_months(folder, set=("time={start: x, hours: 3}",)))
+    yield from outcome(lambda: list(load_months(folder, set=("time.hours=31",))))
     for sets in ((), ("time.hours=9000",), ("pack=[./facts]",)):
         yield f"long {sets}: {is_long(folder, set=sets)}"
 

@@ -65,6 +65,16 @@ IMPORTS: dict[str, tuple[Imported, Rules, Mapping[str, Any]]] = {
         Rules(keep_steps=True),
         {"overwrite": True},
     ),
+    "carbon in halves": (
+        new_rows(hourly("2023-06-01", 8, 30, H=300), **CARBON),
+        Rules(keep_steps=True),
+        {},
+    ),
+    "marginal in hours beside halves": (
+        new_rows(hourly("2023-06-01", 4, H=900), **BESIDE),
+        Rules(),
+        {},
+    ),
     "carbon of other hours": (new_rows(hourly("2023-08-01", 4, C=300), **CARBON), Rules(), {}),
     "demand": (
         new_rows(

@@ -90,6 +90,7 @@ TABLES: dict[str, str] = {
     "q,1,a,0.8,fast,0.3,0.01,0,t,x\np,1,a,0.8,3,0.3,0.01,1,t,x\n",
     "choices.wide": "respondent,price_1,price_2,time_1,time_2,choice\nr,1,2,3,4,1\n",
     "choices.turned": "x,a,b\nrespondent,1,2\ntask,1,1\naccuracy,1,1\nchosen,1,0\n",
+    "choices.lacking": "respondent,task,alternative,accuracy,latency_ms,carbon_g\nr,1,a,x,3,4\n",
     "choices.empty": CHOICES,
     "profiles.sound": PROFILES
     + "a,v,0.8,0.1,0.2,0.01,0.02,9,3,1\nb,w,0.9,0.1,0.2,0.01,0.02,9,3,2\n",

@@ -97,6 +97,12 @@ FILES = {
     "part.csv": "metro,class,period,requests_per_day\noslo,b,2023-06-04,2400\n",
     "twice.csv": "metro,country,class,period,requests_per_day\noslo,,b,2023-06,5\n"
     "oslo,,b,2023-06,5\noslo,,b,,5\n,NO,b,2023-06,9\n",
+    "old.csv": "region,zone,pue,capacity_gpu,rent_usd_per_gpu_h\nnorth,NO,1.2,5,2.5\n"
+    "south,IN,1.3,6,\n",
+    "misspelt.csv": "region,zone,pue,reserved_gpus,lat_deg,lon_deg,jurisdictions\n"
+    "north,NO,1.2,5,60,10,EU\nsouth,IN,,5,19,73,IN\n",
+    "keyless.csv": "regions,zone,pue\nnorth,NO,1.2\n",
+    "no pue.csv": "region,zone,lat_deg,lon_deg\nnorth,NO,60,10\neast,IN,59,11\n",
     "choices.csv": "x\n1\n",
 }
 
@@ -219,6 +225,19 @@ GOOD: dict[str, Sets] = {
     "totals of countries": (
         "demand.population=null",
         "demand.totals={tokens_per_day: {XX: {b: 9000}}, countries: {XX: [oslo, delhi]}}",
+    ),
+    "lawless": ('residency.law."*"=null',),
+    "no bytes": ("classes.a.bytes_per_request=0", "network.egress=null"),
+    "totals of a metro that is dropped": (
+        "metros.drop=[delhi]",
+        "demand={table: null, population: {requests_per_person_day: 1, classes: {a: {share: 1}}}}",
+        "demand.totals.requests_per_day={oslo: {b: 24}, delhi: {b: 48}}",
+        "demand.population.classes={b: null}",
+    ),
+    "images": (
+        "points.pixels={variant: v, accuracy: 0.8, request_j: 5, request_gpu_s: 0.2, ttft_ms: 30}",
+        "points.drop=[big, tiny]",
+        "classes={a: {token_profile: null}, b: {tokens_in: null, tokens_out: null}}",
     ),
     "totals by day": ("demand.population=null", "demand.totals=by day.csv"),
     "totals by month": (
@@ -353,6 +372,25 @@ WRONG: dict[str, Sets] = {
         "demand.totals={requests_per_day: {oslo: {b: 1}, NO: {b: 2}, Mars: {b: 1}}, "
         "tokens_per_month: {delhi: {c: 1}}, countries: {XX: [olso]}}",
     ),
+    "old columns": ("regions={table: old.csv, north: null, south: null}",),
+    "misspelt columns": ("regions={table: misspelt.csv, north: null, south: null}",),
+    "keyless": ("regions={table: keyless.csv, north: null, south: null}",),
+    "columns missing": ("regions={table: no pue.csv, north: null, south: null}",),
+    "nothing left": ("metros.only=[]", "points.drop=[big, tiny]"),
+    "new entries": ("regions.nort={queue_ms: 3}", "nodes.n3={region: north}", "metros.os={}"),
+    "no time between tokens": ("points.big.itl_ms=null", "points.tiny.itl_ms=null"),
+    "half a point": (
+        "points.tiny={decode_j_per_token: null, ttft_ms: null, accuracy: null}",
+        "points.half={variant: v, accuracy: 0.5, request_j: 3}",
+    ),
+    "too deep": ("name=" + "[" * 60 + "]" * 60,),
+    "too deep to read": ("name=" + "[" * 600,),
+    "no value": ("name=",),
+    "totals of an empty country": (
+        "demand.population=null",
+        "demand.totals={requests_per_day: {XX: {b: 1}}, countries: {XX: []}}",
+    ),
+    "totals that say nothing": ("demand.population=null", "demand.totals={hour_weights: office}"),
     "totals odd": ("demand.population=null", "demand.totals=odd.csv"),
     "totals bare": ("demand.population=null", "demand.totals=bare.csv"),
     "totals of a part": ("demand.population=null", "demand.totals=part.csv"),

@@ -73,6 +73,11 @@ FILES: dict[str, str | bytes] = {
     "price.comma decimals": PRICES.replace(",", ";")
     .replace("40.4", "1.040,4")
     .replace("39.1", "39,1"),
+    "price.decimal commas": PRICES.replace(",", ";").replace(".", ",").replace("40,4", "1.040,4"),
+    "price.decimal commas quoted": PRICES.replace("40.4", '"40,4"')
+    .replace("39.1", '"39,1"')
+    .replace("37.8", '"37,8"'),
+    "vision.empty": "model,accuracy,images_per_s\n",
     "price.both decimals": PRICES.replace(",", ";").replace("40.4", "40,4"),
     "carbon.cells": "time_utc,zone,average_g_per_kwh,marginal_g_per_kwh\n"
     "2023-06-01T00:00:00Z,NO,-1,2\n2023-06-01T01:00:00Z,NO,3,\n2023-06-01T02:00:00Z,NO,,x\n",
@@ -267,6 +272,25 @@ def hours_frames() -> dict[str, pl.DataFrame]:
         "three hours": hourly("2023-06-01", 8, 180, A=1),
         "seven minutes": hourly("2023-06-01", 8, 7, A=1),
         "one row": hourly("2023-06-01", 1, A=1),
+        "spring and a gap": without(_local("2024-03-30T12:00", "Europe/Berlin"), "A", 3),
+        "autumn and a gap": without(_local("2024-10-26T12:00", "Europe/Berlin"), "A", 3, 20),
+        "both in a year": pl.concat(
+            [
+                _local("2024-03-30T12:00", "Europe/Berlin"),
+                _local("2024-10-26T12:00", "Europe/Berlin"),
+            ]
+        ),
+        "both and gaps": without(
+            pl.concat(
+                [
+                    _local("2024-10-26T12:00", "Europe/Berlin"),
+                    _local("2025-03-29T12:00", "Europe/Berlin"),
+                ]
+            ),
+            "A",
+            3,
+            60,
+        ),
         "spring": _local("2024-03-30T12:00", "Europe/Berlin"),
         "autumn": _local("2024-10-26T12:00", "Europe/Berlin"),
         "their autumn": _local("2024-11-02T12:00", "America/New_York"),
