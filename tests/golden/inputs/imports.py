@@ -463,6 +463,18 @@ VALUES: dict[str, tuple[str, Option]] = {
         "a,b,latency (s)\nx,y,0.5\ny,x,\n",
         {"table": "rtt", "zone_column": "a", "class_column": "b", "value_column": "latency (s)"},
     ),
+    "pairs by a pattern": (
+        "from,x,latency ms\na,b,1\nb,a,4\n",
+        {"table": "rtt", "zone_column": "from", "class_column": "x", "value_column": "~latency.*"},
+    ),
+    "a matrix beside a pattern": (
+        "from,x,y\na,1 ms,2\nb,,4\n",
+        {"table": "rtt", "value_column": "~latency.*"},
+    ),
+    "values without their pattern": (
+        "t,x,y\n2024-06-01T00:00Z,1,2\n",
+        {"table": "price", "value_column": "~price.*"},
+    ),
     "a matrix": ("from,x,y\na,1 ms,2\nb,,4\n", {"table": "rtt"}),
     "prices of data": (
         "node,region,USD/TB\na,x,90\n",

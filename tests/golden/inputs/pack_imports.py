@@ -112,9 +112,11 @@ IMPORTS: dict[str, tuple[Imported, Rules, Mapping[str, Any]]] = {
 
 
 SPOILT = {
-    "price": NewTable(hourly("2023-06-01", 30, A=40, B=50), "us"),
+    "price": NewTable(hourly("2023-06-01", 30, A=40, B=50_000), "us"),
     "carbon": NewTable(
-        hourly("2023-06-01", 30, A=300, C=0.3).rename({"price_usd_per_mwh": "average_g_per_kwh"}),
+        hourly("2023-06-01", 30, A=300, C=90_000).rename(
+            {"price_usd_per_mwh": "average_g_per_kwh"}
+        ),
         "us",
         unit_from="us",
     ),

@@ -467,6 +467,7 @@ TEXTS: dict[str, str] = {
     "text": "hello",
     "tabs": "name: a\n\ttitle: b\n",
     "twice": "name: a\nname: b\n",
+    "twice, the second with one twice": "name: a\nx: 1\nx: {y: 1, y: 2}\n",
     "odd keys": "name: a\n? [x]\n: 3\n",
     "alias of itself": "name: a\nx: &x\n  y: *x\n",
     "merged": "base: &b {share: 1}\nname: a\nmetros: {<<: *b, oslo: {lat_deg: 1}}\n",
