@@ -230,6 +230,15 @@ SETS: dict[str, tuple[str, ...]] = {
         "signals.price={table: own.csv, missing: pack, scale: 1.0e-4}",
         "time.hours=24",
     ),
+    "price unknown": ("signals.price.unknown=true", "time.hours=24", "objective.minimise=carbon"),
+    "own price, unknown": ("signals.price={table: own.csv, unknown: true}",),
+    "days and a half": (
+        "time={start: 2023-06-01T00:00:00Z, hours: 36, sample: {days_per_month: 1}}",
+    ),
+    "a day from noon": (
+        "time={start: 2023-06-01T12:00:00Z, hours: 24, sample: {days_per_month: 1}}",
+    ),
+    "days by hand": ("time={start: 2023-06-01T00:00:00Z, hours: 24, sample: {days_per_month: 1}}",),
     "hours alone of a pack": ("pack=./half",),
     "outline wrong": ("regions.north.zone=null", "nodes.only=[]"),
     "own price, missing, all": ("signals.price={table: own.csv, missing: pack}",),
