@@ -14,20 +14,8 @@ import pytest
 from tests.data.test_recipes import CASES as RECIPE_CASES
 from tests.data.test_recipes import PAIRS
 from tests.data.test_sheets import book
-from tests.golden.inputs.imports import (
-    CLOCKS,
-    HEADERS,
-    JSONS,
-    PLAIN,
-    TWO,
-    VALUES,
-    WRONG,
-    H,
-    Option,
-    T,
-    V,
-    days,
-)
+from tests.golden.inputs.import_values import HEADERS, JSONS, TWO, VALUES, WRONG, V
+from tests.golden.inputs.imports import CLOCKS, PLAIN, H, Option, T, days
 from tests.golden.inputs.tables import hourly, without
 from tests.golden.telling import Lines, kept, outcome, plain, put
 from wattlas.data.importers import Imported, Layout, Rules, prepare, read_files

@@ -5,22 +5,32 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.golden import (
+    test_files_read,
     test_imports,
+    test_model_derived,
+    test_model_solved,
     test_model_values,
+    test_model_written,
     test_packs_read,
     test_scenarios_read,
     test_tables_read,
     test_traces_read,
+    test_whole_files,
     test_worlds_read,
 )
 
 PREFIXES = {
+    test_files_read: "pack-",
     test_imports: "import-",
+    test_model_derived: "model-",
+    test_model_solved: "model-",
     test_model_values: "model-",
+    test_model_written: "model-",
     test_packs_read: "pack-",
     test_scenarios_read: "scenario-",
     test_tables_read: "",
     test_traces_read: "trace-",
+    test_whole_files: "world-",
     test_worlds_read: "world-",
 }
 

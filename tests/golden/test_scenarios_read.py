@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from tests.data.scenario_files import tiny_folder
-from tests.golden.inputs.scenarios import FILES, GOOD, TEXTS, WORLD, WRONG, world
+from tests.golden.inputs.scenarios import FILES, GOOD, WORLD, world
+from tests.golden.inputs.wrong_scenarios import TEXTS, WRONG
 from tests.golden.telling import Lines, differences, kept, outcome, put, tell
 from wattlas.data import scenario_file
 from wattlas.data.company import company, without_hours
