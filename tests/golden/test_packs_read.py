@@ -17,10 +17,11 @@ from tests.golden.inputs.pack_imports import (
     changed_manifests,
     new_rows,
 )
+from tests.golden.inputs.worlds import figures
 from tests.golden.telling import Lines, kept, outcome, plain, put, tell
 from tests.golden.test_imports import rows_of
 from wattlas.data import typical
-from wattlas.data.pack import MANIFEST, Pack, open_pack, shipped
+from wattlas.data.pack import MANIFEST, Generator, Pack, PackTime, open_pack, shipped
 from wattlas.data.pack_checks import check_path
 from wattlas.data.pack_import import ImportResult, import_hours
 from wattlas.data.pack_lock import NEXT, pack_to_change
@@ -71,6 +72,17 @@ def _packs(folder: Path) -> Iterator[str]:
     typed = json.loads((folder / "pack" / MANIFEST).read_text()) | {"kind": "typical"}
     put(folder / "typical", MANIFEST, typed)
     yield from outcome(lambda: _written(import_hours(new_rows(FIRST), folder / "typical")))
+    year = {n: NewTable(t, "us") for n, t in figures(np.random.default_rng(8)).items()}
+    head = PackHead(
+        "year",
+        "A year",
+        PackTime(start_utc="2023-01-01T00:00:00Z", hours=8760),
+        kind="typical",
+        generator=Generator(method="month-hour-1", seed=5),
+    )
+    write_pack(folder / "year", head, year)
+    made = import_hours(egress, folder / "year").manifest
+    yield f"{made.kind}, {made.time}, {made.generator}, {open_pack(str(folder / 'year')).tables}"
 
 
 def _spoilt(folder: Path) -> Iterator[str]:
