@@ -35,6 +35,13 @@ LOGS: dict[str, tuple[str, dict[str, Any]]] = {
         ),
         {},
     ),
+    "tokens in words": (
+        "t,m,k,i,o\n"
+        + "".join(f"2024-05-01T{h:02}:00:00Z,oslo,a,{10 * h},{h}\n" for h in range(24))
+        + "2024-05-01T05:00:00Z,oslo,a,many,\n2024-05-01T05:00:00Z,oslo,a,NaN,\n"
+        + "2024-05-01T06:00:00Z,oslo,b,9,\n",
+        {"tokens_in": "i", "tokens_out": "o"},
+    ),
     "no zone": ("t,m,k\n2024-05-01 00:00:00,oslo,a\n", {}),
     "no day": ("t,m,k\n2024-05-01T05:00:00Z,oslo,a\n", {}),
     "no class": ("t,m,k\n" + "".join(f"2024-05-01T{h:02}:00:00Z,oslo,\n" for h in range(24)), {}),
