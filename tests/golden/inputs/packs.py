@@ -99,6 +99,8 @@ TABLES: dict[str, str] = {
     "choices.turned whole": "x,a\nrespondent,1\ntask,1\nalternative,2\naccuracy,1\nlatency_ms,3\n"
     "carbon_g,1\nprice_usd,1\n",
     "choices.turned": "x,a,b\nrespondent,1,2\ntask,1,1\naccuracy,1,1\nchosen,1,0\n",
+    "choices.of nobody": "task,alternative,accuracy,latency_ms,carbon_g,price_usd,chosen\n"
+    "1,a,0.5,3,4,5,1\n",
     "choices.lacking": "respondent,task,alternative,accuracy,latency_ms,carbon_g\nr,1,a,x,3,4\n",
     "choices.empty": CHOICES,
     "profiles.sound": PROFILES
