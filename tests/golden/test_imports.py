@@ -15,7 +15,7 @@ from tests.data.test_recipes import CASES as RECIPE_CASES
 from tests.data.test_recipes import PAIRS
 from tests.data.test_sheets import book
 from tests.golden.inputs.import_values import HEADERS, JSONS, TWO, VALUES, WRONG, V
-from tests.golden.inputs.imports import CLOCKS, PLAIN, H, Option, T, days
+from tests.golden.inputs.imports import CLOCKS, IN_COLUMNS, PLAIN, H, Option, T, days
 from tests.golden.inputs.tables import hourly, without
 from tests.golden.telling import Lines, kept, outcome, plain, put
 from wattlas.data.importers import Imported, Layout, Rules, prepare, read_files
@@ -91,6 +91,10 @@ def _clocks(folder: Path) -> Iterator[str]:
         yield f"== {name}"
         file = put(folder, "t.csv", text)
         yield from imported([file], **PLAIN, **fields)
+    for name, (text, fields) in IN_COLUMNS.items():
+        yield f"== hours in columns, {name}"
+        told: Option = {"time_column": "d", "unit": "usd/mwh"} if "table" not in fields else {}
+        yield from imported([put(folder, "t.csv", text)], **told, **fields)
     yield "== of two files, each with its own steps"
     first = put(folder, "a.csv", "d,h,p\n" + "\n".join(f"2024-06-01,{h},{h}" for h in range(1, 25)))
     second = put(

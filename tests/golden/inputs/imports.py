@@ -49,6 +49,28 @@ def quarter_days(zone: str, begin: str) -> str:
     return "\n".join(["d,h,p", *lines])
 
 
+def day_in_columns(form: str, first: int, last: int, *more: str) -> str:
+    """One day in a row, with a column for each hour, and further columns that hold 7."""
+    hours = range(first, last + 1)
+    head = ",".join(["d", *(form.format(h) for h in hours), *more])
+    return f"{head}\n" + ",".join(["2024-06-01", *(str(10 + h) for h in hours), *"7" * len(more)])
+
+
+IN_COLUMNS: dict[str, tuple[str, Option]] = {
+    "0 to 23": (day_in_columns("H{}", 0, 23), {"zone": "QQ"}),
+    "0 to 24": (day_in_columns("{}:00", 0, 24), {"zone": "QQ"}),
+    "1 to 24": (day_in_columns("HE {:02}", 1, 24), {"zone": "QQ"}),
+    "1 to 25": (day_in_columns("hour_{}", 1, 25), {"zone": "QQ"}),
+    "2 to 24": (day_in_columns("h{}", 2, 24), {"zone": "QQ"}),
+    "0 to 25": (day_in_columns("h{}", 0, 25), {"zone": "QQ"}),
+    "of no zone": (day_in_columns("Stunde {}", 1, 24), {}),
+    "beside a value": (day_in_columns("{} h", 1, 24, "p"), {"zone": "QQ", "value_column": "p"}),
+    "beside an hour": (day_in_columns("{}", 1, 24, "h"), {"zone": "QQ", "hour_column": "h"}),
+    "beside a zone": (day_in_columns("{}:00:00", 0, 23, "z"), {"zone_column": "z"}),
+    "of no day": (day_in_columns("{}", 1, 24), {"table": "rtt"}),
+}
+
+
 CLOCKS: dict[str, tuple[str, Option]] = {
     "as is": (days("2024-06-01 00:00", "2024-06-01 01:00"), T),
     "autumn": (days(*walls(AUTUMN, 6, "Europe/Berlin")), BERLIN),
