@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import chdir
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from wattlas.data.company import company, without_hours
 from wattlas.data.json_schema import scenario_schema
 from wattlas.data.months import Months, is_long, load_months
 from wattlas.data.sampling import representative_days
-from wattlas.data.scenario_file import Loaded, read
+from wattlas.data.scenario_file import Loaded, examples, read
 from wattlas.data.summary import facts_text, scenario_facts
 from wattlas.data.yaml_lines import Document, dotted, read_yaml
 
@@ -80,6 +81,10 @@ def _bad(folder: Path) -> Iterator[str]:
             yield from outcome(lambda file=file, chosen=chosen: heard(read(file, scenario=chosen)))
     yield from outcome(lambda: read(folder / "none.yaml"))
     yield from outcome(lambda: read(put(folder, "l.yaml", "name: Zürich".encode("latin-1"))))
+    name = sorted(examples())[0]
+    put(folder, f"{name}/scenario.yaml", "nam: of my own\n")
+    with chdir(folder):  # a file of one's own goes before the example that ships
+        yield from outcome(lambda: read(name))
     for path in (("a", "b.c", "", 3, "d e"), ()):
         yield dotted(path)
 
