@@ -14,7 +14,17 @@ import pytest
 from tests.data.test_recipes import CASES as RECIPE_CASES
 from tests.data.test_recipes import PAIRS
 from tests.data.test_sheets import book
-from tests.golden.inputs.import_values import HEADERS, JSONS, TWO, VALUES, WRONG, V
+from tests.golden.inputs.import_values import (
+    AMOUNTS,
+    FORMS,
+    HEADERS,
+    JSONS,
+    TOPS,
+    TWO,
+    VALUES,
+    WRONG,
+    V,
+)
 from tests.golden.inputs.imports import CLOCKS, IN_COLUMNS, PLAIN, H, Option, T, days
 from tests.golden.inputs.tables import hourly, without
 from tests.golden.telling import Lines, kept, outcome, plain, put
@@ -181,6 +191,21 @@ def _units(_folder: Path) -> Iterator[str]:
             yield f"{table}, {header}: {shown}; {plain(scales)}"
 
 
+def _cross(_folder: Path) -> Iterator[str]:
+    """Headers of every unit in every form: those of equal meaning stand together."""
+    for table, tops in TOPS.items():
+        for top in tops:
+            for form in FORMS:
+                meant: dict[str, list[str]] = {}
+                for amount in AMOUNTS:
+                    unit = stated(form.format(top=top, amount=amount), Layout(table))
+                    told = "-" if unit is None else f"{plain(unit.scale)} {unit.currency}"
+                    unknown = "" if unit is None else unit.unknown.replace(amount, "AMOUNT")
+                    meant.setdefault(f"{told} {unknown}".strip(), []).append(amount)
+                shown = "; ".join(f"{' '.join(names)}: {what}" for what, names in meant.items())
+                yield f"{table}, {form.replace('{top}', top)}: {shown}"
+
+
 def _new(frame: pl.DataFrame, **fields: Any) -> Imported:
     return Imported(
         **{
@@ -303,6 +328,7 @@ CASES: dict[str, Callable[[Path], Iterator[str]]] = {
     "values": _values,
     "recipes": _recipes,
     "units": _units,
+    "cross": _cross,
     "rules": _rules,
     "sheets": _sheets,
 }

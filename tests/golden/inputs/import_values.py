@@ -325,3 +325,27 @@ HEADERS = {
     "egress": ("USD/GB", "ct/GB", "$/TB", "EUR/GB", "USD per GiB", "egress", "USD/TiB", "price/MB"),
     "capacity": ("GPU", "nodes", "MW", "server count"),
 }
+
+
+TOPS = {
+    "carbon": (
+        *"g kg mg t lb lbs ton tons tonnes oz gco2 lbco2e".split(),
+        *("short tons", "long ton", "metric tons"),
+    ),
+    "price": (*"usd $ us$ eur € gbp £ ct cents usct p øre dollars x".split(), "us cents"),
+}
+"""What stands before the amount in headers of units."""
+
+
+FORMS = (
+    "{top}/{amount}",
+    "{top} per {amount}",
+    "{top}{amount}",
+    "{top}_{amount}",
+    "a ({top}/{amount})",
+    "a value per {amount} in {top}",
+    "{top} co2eq of a {amount}",
+)
+
+
+AMOUNTS = "wh kwh mwh gwh mj gj kwhr mwhs mmbtu gb h".split()
