@@ -110,7 +110,9 @@ def _of_ratios(header: str, words: list[str], layout: Layout) -> StatedUnit | No
             if not joined and not (before and _is_top(before[-1])):
                 before += _named_after([w for w in words[n + 1 :] if w not in _LINKS])
             return _ratio(header, joined, before, per, under, layout)
-    currency = next((_CURRENCIES[w] for w in words if len(w) == 3 and w in _CURRENCIES), "")
+    # Two letters, as `rs` or `kr`, may be anything; signs and longer words are money.
+    named = (w for w in words if len(w) > 2 or not (w.isalpha() and w.isascii()))
+    currency = next((_CURRENCIES[w] for w in named if w in _CURRENCIES), "")
     if "carbon" not in layout.table and "marginal" not in layout.table and currency:
         return StatedUnit(header, currency=currency)
     return None
