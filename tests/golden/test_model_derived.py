@@ -15,7 +15,7 @@ from tests.golden.telling import kept, number, outcome, tell
 from wattlas.model import waiting
 from wattlas.model.baseline import BaselineRegions
 from wattlas.model.geography import great_circle_km, is_timezone
-from wattlas.model.network import RttModel, rtt_from_distance_ms
+from wattlas.model.network import Network, RttModel, rtt_from_distance_ms
 from wattlas.model.plan import Flows
 from wattlas.model.service import Service
 from wattlas.model.signals import Hours, Provenance, Signals
@@ -103,6 +103,9 @@ def _derived(folder: Path) -> Iterator[str]:
     )
     yield from tell(energy_usd_per_kwh(1.2, np.array([40.0, -5.0])), "energy")
     yield from tell(carbon_t_per_kwh(np.array([1.2, 1.5]), np.array([400.0, 30.0])), "carbon")
+    ones, up = np.ones((1, 2)), np.ones((2, 1))
+    numbered = Network(ones, up, up, np.array([[0, 1]]), np.array([[1], [0]]))
+    yield f"{numbered.modelled_metro_node!r} {numbered.modelled_node_region!r}"
     yield from _money_and_time(folder)
     yield from _services()
 
@@ -156,6 +159,8 @@ def _waiting(folder: Path, hours: Hours) -> Iterator[str]:
     run = np.diff(run, prepend=0.0, axis=1)
     waited = waiting.Waited(np.array([1]), run[:, None], np.ones((1, 4), bool))
     yield from tell(waited.by_class(s), "waits")
+    halves = replace(s, hours=Hours.range("2023-06-01", 4, 0.5))
+    yield from tell(waited.by_class(halves), "waits in half hours")
     yield from tell(waited.as_run(s).demand_per_h, "as run")
     yield from tell(waited.arrived(s, 0), "arrived")
     hour, metro = (part.ravel() for part in np.mgrid[:4, :2])

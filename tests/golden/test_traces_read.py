@@ -111,6 +111,7 @@ def _database(folder: Path) -> Iterator[str]:
 def _layouts() -> Iterator[str]:
     for layout in LAYOUTS.values():
         yield f"{layout.name}: {layout.columns} {layout.names} {layout.sessions}"
+        yield from tell(layout, f"  {layout.name}")
         yield f"  fits {[other.name for other in LAYOUTS.values() if layout.fits(other.names)]}"
     yield from outcome(lambda: TraceLayout("x", "t", "h", "i", "o"))
     yield from outcome(lambda: layout_of(["a"], "vidur", {"unit": "ns", "time": "a"}))
