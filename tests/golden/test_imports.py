@@ -319,6 +319,8 @@ def _sheets(folder: Path) -> Iterator[str]:
                 yield f"== {name}, {sheet}"
                 file = book(folder / f"{name}.xlsx", **sheets)
                 yield from imported([file], **PLAIN, **T, sheet=sheet)
+    yield "== with a separator of texts"
+    yield from imported([folder / "texts.xlsx"], **PLAIN, **T, separator=";")
     for name, content in {"no.xlsx": b"PK", "no.xlsm": b"PK\x03\x04 and no more"}.items():
         yield from imported([put(folder, name, content)], **PLAIN, **T)
 
