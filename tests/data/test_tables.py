@@ -89,7 +89,7 @@ def test_a_missing_column_is_named(tiny: Folder) -> None:
     tiny.edit("regions.csv", "pue,reserved_gpu", "pue,reserved_gpus")
     found = {(Path(str(p.file)).name, p.where): p for p in tiny.problems()}
     assert "price_usd_per_kwh" in found["price.csv", "price_usd_per_mwh"].fix
-    assert found["regions.csv", "zone"].line == 1
+    assert found["regions.csv", "zone"].line == 2  # below a comment
     assert "`reserved_gpu`" in found["regions.csv", "reserved_gpus"].fix
 
 

@@ -44,6 +44,7 @@ def test_who_leaves_early_leaves_no_thread(taken: int) -> None:
     while len(made) < taken + module.DEPTH + 1:
         assert time.monotonic() < until
         time.sleep(0.001)
+    assert all(t.daemon for t in threading.enumerate() if t.name == "arrivals")
     leaving = threading.Thread(target=some.close, daemon=True)  # type: ignore[attr-defined]
     leaving.start()
     leaving.join(10.0)

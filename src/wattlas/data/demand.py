@@ -57,8 +57,8 @@ def _offsets_s(seconds: np.ndarray, timezone: str) -> np.ndarray:
 
 @lru_cache(maxsize=65536)
 def _offset_s(zone: ZoneInfo, seconds: int) -> int:
-    offset = datetime.fromtimestamp(seconds, UTC).astimezone(zone).utcoffset()
-    return 0 if offset is None else round(offset.total_seconds())
+    at = datetime.fromtimestamp(seconds, UTC)
+    return round((at.astimezone(zone).replace(tzinfo=UTC) - at).total_seconds())
 
 
 def hour_weights(profile: LocalProfile, named: Mapping[str, Sequence[float]]) -> np.ndarray:

@@ -107,7 +107,8 @@ def _check_by(draft: Draft, key: str, rates: dict[str, float], known: set[str]) 
     for name in rates:
         if name not in known:
             path = ("demand", "population", key, name)
-            what = f"`{name}` is the {key.removeprefix('by_')} of no metro"
+            kind = "no metro" if key == "by_metro" else "the country of no metro"
+            what = f"`{name}` is {kind}"
             draft.inputs.report(path, what, did_you_mean(name, known))
 
 

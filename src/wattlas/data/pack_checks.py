@@ -98,7 +98,7 @@ def check_pack(folder: Path, manifest: Manifest) -> DataCheck:
     problems += check_signals(tables)
     warnings += check_places(tables)
     rows = {name: table.frame.height for name, table in sorted(tables.items())}
-    verdict = (tuple(problems), tuple(warnings))
+    verdict = (tuple(dict.fromkeys(problems)), tuple(warnings))
     return DataCheck(str(folder), manifest.name, rows, *verdict, manifest.missing)
 
 

@@ -84,6 +84,8 @@ def import_hours(
         title=title or (before.title if before else f"Imported into {folder.resolve().name}"),
         time=time,
         notice=before.notice if before else "",
+        kind="hours" if schema.series else before.kind if before else "facts",
+        generator=before.generator if before else None,
         intensity_kind=before.intensity_kind if before and not _average(new) else new.intensity,
         missing=_missing(before, new.table, rows, time, rules.allow_gaps),
     )

@@ -41,8 +41,8 @@ def shared_time(
     spans = pl.concat([_spans(name, frame) for name, frame in signals.items()])
     start, end = _ceil(spans["first"].max()), _floor(spans["last"].min())
     if end <= start:
-        late = spans.sort("first").row(-1, named=True)
-        early = spans.sort("last").row(0, named=True)
+        late = spans.sort("first", "series").row(-1, named=True)
+        early = spans.sort("last", "series").row(0, named=True)
         what = (
             f"its hours ({late['first']:%Y-%m-%d} to {late['last']:%Y-%m-%d}) share none with "
             f"{early['series']} ({early['first']:%Y-%m-%d} to {early['last']:%Y-%m-%d})"

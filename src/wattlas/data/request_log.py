@@ -83,6 +83,8 @@ def read_log(
     inside, days, notes = _whole_days(_sums(paths, columns))
     inside, spread = _placed(inside, unplaced)
     notes += spread
+    tokens, unknown = _tokens(inside)
+    notes += unknown
     per_day = _per_day(inside, days, each_day)
     local = _local(inside, days, timezones)
     lacking = sorted(set(inside["place"]) - set(timezones))
@@ -96,7 +98,7 @@ def read_log(
         totals=per_day,
         hour_weights=_hour_weights(local),
         weekend_factor=_weekend_factor(local) if len(days) >= DAYS_OF_A_WEEK else {},
-        tokens=_tokens(inside),
+        tokens=tokens,
         notes=tuple(notes),
     )
 
@@ -137,11 +139,18 @@ def _sum(path: Path, columns: LogColumns, problems: list[Problem]) -> pl.DataFra
     typed = rows.select(
         _time(kind, columns).alias("time"),
         *(_text(columns.names[name]).alias(name) for name in ("place", "class")),
-        *(pl.col(columns.names[n]).cast(pl.Float64, strict=False).alias(n) for n in tokens),
+        *(
+            pl.col(columns.names[n]).cast(pl.Float64, strict=False).fill_nan(None).alias(n)
+            for n in tokens
+        ),
     )
     hour = pl.col("time").dt.truncate("1h").alias("hour")
     counted = typed.with_columns(hour).group_by("hour", "place", "class")
-    sums = counted.agg(pl.len().cast(pl.Int64).alias("n"), *(pl.col(n).sum() for n in tokens))
+    sums = counted.agg(
+        pl.len().cast(pl.Int64).alias("n"),
+        *(pl.col(n).sum() for n in tokens),
+        *(pl.col(n).count().cast(pl.Int64).alias(f"with_{n}") for n in tokens),
+    )
     made = sums.collect(engine="streaming")
     unread = int(made.filter(pl.col("hour").is_null())["n"].sum())
     if unread:
@@ -190,13 +199,17 @@ def _placed(sums: pl.DataFrame, unplaced: Unplaced) -> tuple[pl.DataFrame, list[
         problems.append(Problem("class", what, "Name a column that is always filled."))
     lost = sums.filter(pl.col("place").is_null())
     count = int(lost["n"].sum())
+    alone = sorted(set(lost["class"].drop_nulls()) - set(sums.drop_nulls("place")["class"]))
     if count and unplaced == "error":
         fix = "Fill them in, or say --unplaced spread: in proportion to the others of their class."
         problems.append(Problem("place", f"{count} requests have no place", fix))
+    elif alone:
+        what = f"no request of class {', '.join(f'`{name}`' for name in alone)} has a place"
+        problems.append(Problem("place", what, "Fill some in, or leave the class out."))
     if problems:
         raise InputError(problems)
     placed = sums.drop_nulls("place").with_columns(
-        pl.col("n").alias("counted"), pl.col("n").cast(pl.Float64)
+        pl.col("n").alias("rows"), pl.col("n").cast(pl.Float64)
     )
     if count:
         notes.append(f"{count} requests without a place are spread like the others of their class")
@@ -290,9 +303,16 @@ def _weekend_factor(local: pl.DataFrame) -> dict[str, float]:
     return factors
 
 
-def _tokens(inside: pl.DataFrame) -> dict[str, dict[str, float]]:
-    names = [name for name in ("tokens_in", "tokens_out") if name in inside.columns]
-    if not names:
-        return {}
-    means = inside.group_by("class").agg(pl.col(n).sum() / pl.col("counted").sum() for n in names)
-    return {row.pop("class"): row for row in means.sort("class").iter_rows(named=True)}
+def _tokens(inside: pl.DataFrame) -> tuple[dict[str, dict[str, float]], list[str]]:
+    """Mean tokens of the requests that have a number of them, by class; and how many have none."""
+    means: dict[str, dict[str, float]] = {}
+    notes = []
+    for name in (n for n in ("tokens_in", "tokens_out") if n in inside.columns):
+        known = inside.group_by("class").agg(pl.col(name, f"with_{name}").sum()).sort("class")
+        for klass, tokens, count in known.iter_rows():
+            if count:
+                means.setdefault(klass, {})[name] = tokens / count
+        without = int(inside["rows"].sum()) - int(inside[f"with_{name}"].sum())
+        if without:
+            notes.append(f"{without} requests have no {name}: the mean is that of the others")
+    return means, notes

@@ -132,8 +132,6 @@ def spread(
     for (_, klass), rows in by_place.items():
         window_total, window_of, faults = _by_window(rows, calendar)
         problems += faults
-        if faults:
-            continue
         profile, k = profile_of(section, klass), classes.index(klass)
         for metro, share in rows[0].shares.items():
             key = (klass, timezones[metro])

@@ -113,14 +113,12 @@ def _wrong_value(document: Document, path: Path_, error: dict[str, Any]) -> Prob
         fix = did_you_mean(str(found_value), options)
         return document.problem(path, f"is {shown}, wanted {expected}", fix)
     if kind in WANTED:
-        kind_shown = (
-            "" if kind in ("finite_number", "int_from_float") else f"{kind_of(found_value)} "
-        )
-        what = f"is {kind_shown}{shown}, wanted {WANTED[kind]}"
+        by_kind = "" if kind in ("finite_number", "int_from_float") else kind_of(found_value)
+        what = f"is {f'{by_kind} {shown}'.strip()}, wanted {WANTED[kind]}"
         return document.problem(path, what, _fix_of_kind(kind, found_value))
     if kind == "string_too_short":
         return document.problem(path, "is empty", "Write a name, or remove the line.")
-    what = str(error["msg"])
+    what = str(error["msg"]).removeprefix("Value error, ")
     return document.problem(path, what[:1].lower() + what[1:], "See: wattlas schema")
 
 

@@ -247,7 +247,7 @@ class Scenario:
     def site(self) -> np.ndarray:
         """The first region at the site of each: itself but where a site has several kinds of
         accelerators; int, shape (R,)."""
-        sites = list(self._site_of.values())
+        sites = [region.site or region.id for region in self.regions]
         first = {site: r for r, site in reversed(list(enumerate(sites)))}
         return np.array([first[site] for site in sites], dtype=np.int64)
 

@@ -130,7 +130,8 @@ def _of_hours(files: Sequence[Raw], clock: Clock) -> Clock:
         return replace(clock, stamps=clock.stamps or ("end" if late else "begin"), numbers="text")
     number = text.cast(pl.Int64, strict=False)
     if number.null_count():
-        bad = text.filter(number.is_null()).head(3).to_list()
+        cells = pl.concat([f.frame[str(f.columns.hour)].cast(pl.String) for f in files])
+        bad = cells.filter(number.is_null()).head(3).to_list()
         what = f"no number of an hour: {', '.join(map(str, bad))}"
         raise InputError([file.problem(where, what, "Give 1 to 24, or 13:00.")])
     return _of_numbers(files, clock, number, ranged)

@@ -18,6 +18,7 @@ from wattlas.data.importers.times import instants
 from wattlas.data.importers.unit_columns import mixed_units, stated_of, unit_problem
 from wattlas.data.importers.units import scale_of
 from wattlas.data.importers.walls import Clock, dates_of, is_text
+from wattlas.data.reader.dialect import ROW
 from wattlas.data.reader.numbers import decimal_mark, is_nothing, numbers
 from wattlas.data.reader.stamps import order_of
 from wattlas.data.schema.hours import TIME
@@ -96,7 +97,7 @@ def read_files(files: Sequence[Path], layout: Layout) -> Imported:
         cast(Intensity, layout.intensity),
         unit_from,
         layout.time_zone or "UTC",
-        tuple(raws[0].frame.columns),
+        tuple(c for c in raws[0].frame.columns if c != ROW),
     )
 
 

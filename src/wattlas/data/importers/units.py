@@ -93,6 +93,9 @@ def stated(header: str, layout: Layout) -> StatedUnit | None:
     return _of_ratios(header, words, layout)
 
 
+_LINKS = ("/", "per", "in", "of")
+
+
 def _of_ratios(header: str, words: list[str], layout: Layout) -> StatedUnit | None:
     """A price or a mass for an amount: the amount is looked for, then what stands before it."""
     data = layout.value == "egress_usd_per_gb"
@@ -103,12 +106,22 @@ def _of_ratios(header: str, words: list[str], layout: Layout) -> StatedUnit | No
         if not under and per and word in (*_POWER, "mmbtu", "therm", "kva"):
             return StatedUnit(header, unknown=" ".join(words[max(0, n - 2) : n + 1]))
         if under:
-            before = [w for w in words[:n] if w not in ("/", "per", "in", "of")]
+            before = [w for w in words[:n] if w not in _LINKS]
+            if not joined and not (before and _is_top(before[-1])):
+                before += _named_after([w for w in words[n + 1 :] if w not in _LINKS])
             return _ratio(header, joined, before, per, under, layout)
-    currency = next((_CURRENCIES[w] for w in words if len(w) == 3 and w in _CURRENCIES), "")
+    # Two letters, as `rs` or `kr`, may be anything; signs and longer words are money.
+    named = (w for w in words if len(w) > 2 or not (w.isalpha() and w.isascii()))
+    currency = next((_CURRENCIES[w] for w in named if w in _CURRENCIES), "")
     if "carbon" not in layout.table and "marginal" not in layout.table and currency:
         return StatedUnit(header, currency=currency)
     return None
+
+
+def _named_after(words: list[str]) -> list[str]:
+    """What the amount is of, where it is named last: `price per MWh in EUR`, `(short tons)`."""
+    last = next((k for k, word in enumerate(words[:2]) if _is_top(word)), -1)
+    return words[: last + 1]
 
 
 def _amount(word: str, amounts: dict[str, float]) -> tuple[str, str]:

@@ -201,7 +201,7 @@ def _number(where: Field, cells: list[tuple[Any, Any]], faults: list[Fault]) -> 
     if where.how == "count":
         return float(len(cells))
     total = 0.0
-    for value, holder in cells if where.how == "sum" else cells[:1]:
+    for value, holder in cells:  # several where all are summed
         try:
             number = float(value)
         except (TypeError, ValueError):

@@ -31,7 +31,8 @@ def unpivoted(frame: pl.DataFrame, schema: TableSchema) -> tuple[pl.DataFrame, l
     first, others = names[0], names[1:]
     if known & set(others):
         return frame, []
-    (key, target), (value,) = schema.key, schema.values
+    key, target = schema.key if first != schema.key[1] else schema.key[::-1]
+    (value,) = schema.values
     cells = frame.with_columns(pl.col(others).cast(pl.String).str.strip_chars())
     long = cells.unpivot(others, index=[ROW, first], variable_name=target, value_name=value)
     long = long.filter(~is_nothing(long[value])).rename({first: key}).sort(ROW, maintain_order=True)

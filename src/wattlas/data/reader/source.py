@@ -48,10 +48,10 @@ class SourceTable:
         return line_numbers(self.path, header_of(self.schema)) if csv and self.path else []
 
     def place(self, row: int | None) -> FileLine:
-        """File and line of a row (0-based); the head of the file for None."""
-        if row is None:
-            return FileLine(self.label, 1)
-        return FileLine(self.label, self._lines[row + 1] if row + 1 < len(self._lines) else None)
+        """File and line of a row (0-based); of the header for None."""
+        n = 0 if row is None else row + 1
+        known = self._lines[n] if n < len(self._lines) else None
+        return FileLine(self.label, 1 if row is None and known is None else known)
 
     def problem(self, row: int | None, column: str, what: str, fix: str) -> Problem:
         """A problem with a cell, or with a whole column for row None."""

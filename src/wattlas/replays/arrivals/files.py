@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from wattlas.data.reader.dialect import PIECE_BYTES, pieces
+from wattlas.data.reader.dialect import PIECE_BYTES, ROW, pieces
 from wattlas.data.reader.packed import opened
 from wattlas.errors import InputError, Problem
 from wattlas.replays.arrivals import ledger
@@ -34,7 +34,7 @@ def names_of(path: Path) -> list[str]:
         return list(_body(path))
     if kind in _LINES:
         return _first_keys(path)
-    return next(iter(pieces(path))).columns
+    return [name for name in next(iter(pieces(path))).columns if name != ROW]
 
 
 def _kind(path: Path) -> str:

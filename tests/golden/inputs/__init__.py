@@ -1,0 +1,1 @@
+"""What the golden files of readers and importers are made of."""
