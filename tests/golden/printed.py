@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -106,3 +108,18 @@ def fault_lines(call: Callable[[], Any]) -> Iterator[str]:
         yield f"! {error}"
     else:
         yield "! nothing"
+
+
+MASKS = (
+    (r"\b(?=[a-f]*\d)[0-9a-f]{24,}\b", "a hash"),
+    (r"(?<=profit_gain_usd )-?\d\S*e-\d\d\b", "0"),
+)
+"""What differs from run to run, and what stands for it."""
+
+
+def steady(lines: Iterable[str], folder: Path) -> str:
+    """A text without hashes, rounding, and the name of the test's folder."""
+    text = "\n".join(lines).replace(str(folder), "FOLDER")
+    for pattern, stands_for in MASKS:
+        text = re.sub(pattern, stands_for, text)
+    return text
