@@ -28,7 +28,7 @@ class Lookup:
         A forecast of this program is issued as its hour of issue ends: what was published in that
         hour is known.
         """
-        start_s = int(history.start_utc.astype("datetime64[s]").astype(np.int64))
+        start_s = _start_s(history)
         now_s = start_s + (issued + 1) * _HOUR_S
         target_s = start_s + (issued + ahead_h) * _HOUR_S
         out = np.full((len(history.ids), len(issued)), np.nan)
@@ -39,7 +39,7 @@ class Lookup:
 
     def has(self, history: History, hour: np.ndarray) -> np.ndarray:
         """Whether anything was issued of some hours (n,), ever, (series, n)."""
-        start_s = int(history.start_utc.astype("datetime64[s]").astype(np.int64))
+        start_s = _start_s(history)
         out = np.zeros((len(history.ids), len(hour)), dtype=bool)
         for n, zone in enumerate(history.ids):
             if zone in self._by_zone:
@@ -56,6 +56,11 @@ class Lookup:
                 parts = (issued.time_s[mine], issued.issued_s[mine], issued.value[mine])
                 by_zone[zone] = _Zone.of(*parts)
         return by_zone
+
+
+def _start_s(history: History) -> int:
+    """Its first hour, s since 1970."""
+    return int(history.start_utc.astype("datetime64[s]").astype(np.int64))
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ from wattlas.policy.forecasts.models import (
     with_published,
 )
 from wattlas.policy.forecasts.past import Pasts, pasts_of
-from wattlas.policy.forecasts.vintages import REMEMBERED_H, AsKnown
+from wattlas.policy.forecasts.vintages import REMEMBERED_H, AsKnown, known_at
 from wattlas.policy.protocol import Forecast
 
 LOOK_AHEAD_H = 24
@@ -168,12 +168,7 @@ class FromPast:
         value = whole.value[:, low:now].copy()
         since = max(low - first, 0)
         value[:, first + since - low :] = came_per_h.reshape(i * k, step)[:, since:]
-        known = replace(
-            whole,
-            start_utc=whole.start_utc + np.timedelta64(low, "h"),
-            value=value,
-            utc_offset_h=whole.utc_offset_h[:, low:now],
-        )
+        known = replace(whole.between(low, now), value=value)
         model = self.models["demand"]
         made = _middles(model, prepared_for(model, known), np.array([now - low - 1]), ahead)
         return np.asarray(np.maximum(made[:, 0], 0.0).reshape(i, k, ahead))
@@ -283,13 +278,13 @@ def _model(
 ) -> Forecaster:
     """What forecasts a signal: an archive, or what is learnt from what was known by the first step;
     either from what was known at each."""
-    known = None if vintages is None else AsKnown(Persistence(), Lookup(vintages))
+    lookup = None if vintages is None else Lookup(vintages)
     if archived is None:
-        past = history if known is None else known.known_at(history, first - 1)
+        past = history if lookup is None else known_at(lookup, history, first - 1)
         model = learn(past, first, look_ahead_h)
     else:
         model = Archived(archived)
-    return model if known is None else replace(known, model=model)
+    return model if lookup is None else AsKnown(model, lookup)
 
 
 def _long_enough(scenario: Scenario, pasts: Pasts, name: str, days: int) -> None:

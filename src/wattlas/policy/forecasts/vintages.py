@@ -54,12 +54,13 @@ class AsKnown:
         """
         low = max(issued + 1 - REMEMBERED_H, 0)
         part = history.between(low, issued + 1 + ahead_h + PUBLISHED_H)
-        return self.known_at(part, issued - low), issued - low
+        return known_at(self.vintages, part, issued - low), issued - low
 
-    def known_at(self, history: History, issued: int) -> History:
-        """A history with what was known of its hours up to one of them, at the end of that."""
-        past = np.arange(min(issued + 1, history.hours))
-        last = self.vintages.at(history, np.full(len(past), issued), past - issued)
-        value = history.value.copy()
-        value[:, past] = np.where(self.vintages.has(history, past), last, value[:, past])
-        return replace(history, value=value)
+
+def known_at(vintages: Lookup, history: History, issued: int) -> History:
+    """A history with what was known of its hours up to one of them, at the end of that."""
+    past = np.arange(min(issued + 1, history.hours))
+    last = vintages.at(history, np.full(len(past), issued), past - issued)
+    value = history.value.copy()
+    value[:, past] = np.where(vintages.has(history, past), last, value[:, past])
+    return replace(history, value=value)
