@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from wattlas.errors import InputError, Problem, WattlasError
-from wattlas.model.checks import refuse
+from wattlas.model.checks import part_of, refuse
 from wattlas.model.scenario import Scenario
 from wattlas.placement.problem.feasibility import LAWFUL, Feasibility, feasibility, words
 from wattlas.policy.own import raised
@@ -55,7 +55,7 @@ class Loop:
         self.epoch += 1
         refuse(self._untimely(routing, observed.utc))
         refuse(self._problems(routing))
-        return replace(routing, epoch=self.epoch)
+        return part_of(routing, epoch=self.epoch)
 
     def _answer(self, observed: Observed, forecast: Forecast) -> tuple[Routing, State]:
         """What the policy says, if it is a routing and a state at all."""

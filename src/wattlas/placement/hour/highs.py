@@ -82,7 +82,7 @@ class Statuses:
 @dataclass(frozen=True)
 class LpSolution:
     """How the solver ended, and its point: `x`, `reduced` per column, `dual` per row; `basis` where
-    it was asked for."""
+    it was asked for, and `reduced` is empty then."""
 
     status: Status
     x: np.ndarray
@@ -139,8 +139,9 @@ def load(solver: Any, lp: Lp) -> None:
         raise SolverError("HiGHS refused the program: a bound or coefficient is not a number")
 
 
-def run(solver: Any) -> LpSolution:
-    """Solve what is loaded, from the last basis where there is one."""
+def run(solver: Any, *, reduced: bool = True) -> LpSolution:
+    """Solve what is loaded, from the last basis where there is one; HiGHS gives lists of numbers,
+    so that `reduced` costs are read only where they are of use."""
     began = time.perf_counter()
     solver.run()
     seconds = time.perf_counter() - began
@@ -154,7 +155,7 @@ def run(solver: Any) -> LpSolution:
     return LpSolution(
         status,
         np.asarray(solution.col_value),
-        np.asarray(solution.col_dual),
+        np.asarray(solution.col_dual if reduced else ()),
         np.asarray(solution.row_dual),
         float(solver.getInfo().objective_function_value),
         seconds,
@@ -211,7 +212,7 @@ def solve(
             solver.setOptionValue("simplex_strategy", PRIMAL_SIMPLEX)
             solver.setOptionValue("primal_simplex_bound_perturbation_multiplier", 0.0)
         start.put(solver)
-    answer = run(solver)
+    answer = run(solver, reduced=not keep_basis)
     if start is not None and answer.status is Status.FAILED:
         return solve(lp, time_limit_s=time_limit_s, interior=interior, keep_basis=keep_basis)
     if keep_basis and answer.status is Status.OPTIMAL:

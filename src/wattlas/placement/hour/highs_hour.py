@@ -273,22 +273,28 @@ def _with_columns(
 
 
 def columns_to_flows(instance: Instance, x: np.ndarray, t: int) -> SourceFlows:
-    """One hour's columns that carry something, as flows.
+    """One hour's columns that carry something, as flows."""
+    return grid_to_flows(instance, x[None], np.array([t]))
+
+
+def grid_to_flows(instance: Instance, x: np.ndarray, steps: np.ndarray) -> SourceFlows:
+    """Columns (hours, C) of some steps that carry something, as flows.
 
     Rounding dust is dropped, and each source's flows are scaled to its demand exactly, which the
     solver meets within its tolerance only.
     """
-    columns, demanded = instance.columns, instance.demand[:, t]
-    source = columns.source
-    clean = np.where(x > 1e-11 * demanded[source], x, 0.0)
-    total = np.bincount(source, weights=clean, minlength=instance.sources)
-    factor = np.divide(demanded, total, out=np.zeros_like(demanded), where=total > 0)
-    exact = clean * factor[source]
-    positive = np.flatnonzero(exact > 0)
+    columns, demanded = instance.columns, instance.demand[:, steps].T
+    source, shape = columns.source, demanded.shape
+    clean = np.where(x > 1e-11 * demanded[:, source], x, 0.0)
+    cell = np.arange(shape[0])[:, None] * shape[1] + source
+    total = np.bincount(cell.ravel(), clean.ravel(), demanded.size).reshape(shape)
+    factor = np.divide(demanded, total, out=np.zeros(shape), where=total > 0)
+    exact = clean * factor[:, source]
+    hour, column = np.nonzero(exact > 0)
     return SourceFlows(
-        np.full(len(positive), t, dtype=np.int64),
-        source[positive],
-        columns.region[positive],
-        columns.point[positive],
-        exact[positive],
+        steps[hour],
+        source[column],
+        columns.region[column],
+        columns.point[column],
+        exact[hour, column],
     )

@@ -28,6 +28,8 @@ from wattlas.placement.problem.unit_values import Measure
 
 RUN, QUEUED = "z", "q"
 """Blocks of what may wait."""
+AT_ONCE_H = 24
+"""Hours whose columns are priced in one go: a day, so that memory does not grow with the hours."""
 
 Costs = Mapping[str, Sequence[tuple[np.ndarray, np.ndarray]]]
 """What further columns cost: by unit, (column, so much of it)."""
@@ -188,9 +190,10 @@ def objective(layout: ColumnLayout, measure: Measure, costs: Costs | None = None
     instance, columns = layout.instance, layout.instance.columns
     out = np.zeros(layout.columns)
     x = layout.column("x")
-    for h, t in enumerate(layout.hours):
-        units = measure.units(instance, int(t), columns.source, columns.region, columns.point)
-        out[x[h]] = instance.hours[t] * units
+    for low in range(0, len(layout.hours), AT_ONCE_H):
+        steps = layout.hours[low : low + AT_ONCE_H, None]
+        units = measure.units(instance, steps, columns.source, columns.region, columns.point)
+        out[x[low : low + AT_ONCE_H]] = instance.hours[steps] * units
     price = measure.per_on_demand[layout.buyers] * layout.unit_gpu
     out[layout.column("o")] = instance.hours[layout.hours][:, None] * price
     for index, value in (costs or {}).get(measure.unit, ()):

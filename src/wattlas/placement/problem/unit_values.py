@@ -82,7 +82,8 @@ class Measure:
         region: np.ndarray,
         point: np.ndarray,
     ) -> np.ndarray:
-        """Per request of some columns in an hour, or of flows, each in its own; shape of `source`.
+        """Per request of some columns in an hour, or of flows, each in its own; shape of `source`,
+        (H, C) for columns in each of the hours (H, 1).
 
         What is bought beyond the reserved is no request's own, and not in it. Flat indices: there
         are millions of flows.
@@ -94,10 +95,12 @@ class Measure:
         )
         if self.per_kwh.any():
             energy_kwh = instance.energy_kwh.ravel().take(source * points + point)
-            unit += energy_kwh * self.per_kwh.ravel().take(place * self.per_kwh.shape[1] + hour)
+            used = energy_kwh * self.per_kwh.ravel().take(place * self.per_kwh.shape[1] + hour)
+            used += unit
+            unit = used
         gone = np.flatnonzero(region == UNSERVED)
         # What a policy leaves unserved although it must be served has no price: it counts nothing.
-        unit[gone] = np.nan_to_num(self.per_unserved[source[gone]])
+        unit[..., gone] = np.nan_to_num(self.per_unserved[source[gone]])
         return unit
 
     def by_hour(self, instance: Instance, flows: SourceFlows) -> np.ndarray:

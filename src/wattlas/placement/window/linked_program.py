@@ -13,9 +13,8 @@ from wattlas.model.plan import SolveInfo, Status
 from wattlas.placement.constraints.base import Link, Linking
 from wattlas.placement.constraints.registry import hourly_rows, links
 from wattlas.placement.hour import highs
-from wattlas.placement.hour.highs_hour import columns_to_flows
+from wattlas.placement.hour.highs_hour import grid_to_flows
 from wattlas.placement.hour.protocol import Solution, no_duals, unsolved
-from wattlas.placement.problem.flows import join
 from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.limit import Limit
 from wattlas.placement.problem.lp import (
@@ -71,11 +70,10 @@ def solve_linked(
     ran = run_program(layout, cost, blocks, began, time_limit_s, linked.memory)
     if not ran.found:
         return ran.without_flows(linked.limits)
-    x, columns_x = ran.x, layout.column("x")
-    parts = [columns_to_flows(instance, x[columns_x[h]], int(t)) for h, t in enumerate(steps)]
+    flows = grid_to_flows(instance, ran.x[layout.column("x")], steps)
     duals = hourly_duals(layout, ran.dual)
     price = ran.limit_price(linked.limits)
-    return Solution(join(parts), duals, info=ran.info, limit_price=price)
+    return Solution(flows, duals, info=ran.info, limit_price=price)
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,8 @@ import numpy as np
 from wattlas.model.plan import Status
 from wattlas.placement.constraints.registry import linkings
 from wattlas.placement.hour import highs
-from wattlas.placement.hour.highs_hour import columns_to_flows
+from wattlas.placement.hour.highs_hour import grid_to_flows
 from wattlas.placement.hour.protocol import Solution
-from wattlas.placement.problem.flows import join
 from wattlas.placement.problem.instance import Instance
 from wattlas.placement.problem.limit import Limit
 from wattlas.placement.problem.lp import (
@@ -61,9 +60,9 @@ def solve_queue(
     queue = Queue.of(instance)
     rates = queue.within(x[layout.column(RUN)].T)
     as_run = queue.running(instance, rates)
-    parts = [columns_to_flows(as_run, x[layout.column("x")[t]], int(t)) for t in every]
+    flows = grid_to_flows(as_run, x[layout.column("x")], every)
     duals, price = hourly_duals(layout, ran.dual), ran.limit_price(limits)
-    return Solution(join(parts), duals, info=ran.info, limit_price=price, ran=rates)
+    return Solution(flows, duals, info=ran.info, limit_price=price, ran=rates)
 
 
 def _cost(layout: ColumnLayout, measure: Measure | Limit) -> np.ndarray:
