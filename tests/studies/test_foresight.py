@@ -16,6 +16,7 @@ from wattlas.cli import run
 from wattlas.errors import InputError, UsageError
 from wattlas.model.frictions import Frictions
 from wattlas.model.table import rows_of
+from wattlas.placement.engine.threads import VARIABLE
 from wattlas.policy.protocol import Forecast, Observed, Policy, State
 from wattlas.policy.registry import policy_of
 from wattlas.policy.rolling import rolling
@@ -68,6 +69,23 @@ def test_regret_is_the_difference_on_the_same_requests(
     assert set(table["against"]) == {ON_TRUTH, "oracle"}
     assert made["rolling"].totals.friction_usd > 0
     assert forecast_regret({"plan": made.outcomes["oracle"]}) is None
+
+
+def test_what_comes_does_not_depend_on_what_runs_beside(
+    made: wattlas.studies.replays.Replayed,  # type: ignore[name-defined]
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Policies that ran at the same time did as they do one after the other."""
+    stages: list[str] = []
+    monkeypatch.setenv(VARIABLE, "1")
+    alone = wattlas.replay(
+        world(), "rolling", trial=wattlas.Trial(begin=BEGIN, hours=3),
+        foresight=Foresight("persistence", look_ahead_h=6),
+        progress=lambda stage, _share: stages.append(stage),
+    )  # fmt: skip
+    assert f"{ON_TRUTH}, seed 0" in stages
+    for name in (ON_TRUTH, "rolling"):
+        assert alone[name].totals == made[name].totals
 
 
 def test_forecasts_are_judged_by_signal_series_and_horizon(

@@ -91,8 +91,8 @@ class Foresight:
         best = oracle(replace(roomy, demand_per_h=truth.demand_per_h))
         if name == ORACLE:
             return [best]
-        policy = rolling(roomy, self.look_ahead_h, self.every)
-        on_truth = Told(policy, Perfect(truth), ON_TRUTH)
+        policy, another = (rolling(roomy, self.look_ahead_h, self.every) for _ in range(2))
+        on_truth = Told(another, Perfect(truth), ON_TRUTH)
         outlook: Outlook = forecast_outlook(
             truth, self.forecast, past=self.past, look_ahead_h=self.look_ahead_h,
             published=self.published, files=files_of(self.forecast, self.weather, self.vintages),

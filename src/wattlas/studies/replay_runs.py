@@ -1,10 +1,13 @@
-"""Policies replayed one after the other on the same requests, seed by seed."""
+"""Policies replayed on the same requests, seed by seed: one after the other, but a few at a time
+where they plan anew in every step.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +21,16 @@ from wattlas.policy.forecasts.told import Told
 from wattlas.policy.planned import Planned
 from wattlas.policy.protocol import Policy
 from wattlas.policy.registry import is_own, policy_of
+from wattlas.policy.rolling import Rolling
 from wattlas.replays.arrivals.stream import AtRates, FromTrace, Stream
 from wattlas.replays.arrivals.trace import Trace, open_trace
 from wattlas.replays.outcome import Outcome
 from wattlas.replays.run import Sink, replay
 from wattlas.replays.service.serving import Serving
 from wattlas.studies.replay_tables import BASELINE
+from wattlas.studies.together import Progress, together
 
-Progress = Callable[[str, float], None]
+Refusal = InputError | InfeasibleError | LimitError
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,7 @@ class ReplayRuns:
     outlook: Outlook | None = None
     """What policies are told where one of them is told forecasts: like is compared with like."""
 
-    def of(self, policy: Policy, sink: Sink | None) -> tuple[Outcome, ...]:
+    def of(self, policy: Policy, sink: Sink | None, tell: Progress) -> tuple[Outcome, ...]:
         """A policy's outcomes; records of the first seed go to the sink."""
         expected = self.traffic.trace is None and self.traffic.scale <= 1.0
         return tuple(
@@ -131,7 +136,7 @@ class ReplayRuns:
                 self.scenario, policy, self.traffic.stream(self.scenario, seed),
                 serving=replace(self.serving, seed=seed), expected=expected,
                 sink=sink if seed == self.seeds.start else None,
-                progress=partial(self.tell, f"{policy.name}, seed {seed}"),
+                progress=partial(tell, f"{policy.name}, seed {seed}"),
             )
             for seed in self.seeds
         )  # fmt: skip
@@ -143,23 +148,36 @@ class ReplayRuns:
         policy of a user, or the only one beside the baseline, fails.
         """
         finished = Finished()
-        for policy in policies:
+        for group in _groups(policies):
             self.tell("policy", 0.0)
-            try:
-                made = self._made(policy)
-                if made.name in finished.outcomes:
-                    fix = "Give each a `name` of its own."
-                    raise UsageError(f"--policy: two policies are called `{made.name}`. {fix}")
-                kept = sink if same(policy, recorded) else None
-                finished.outcomes[made.name] = self.of(made, kept)
+            works = [
+                partial(self._tried, policy, sink if same(policy, recorded) else None, finished)
+                for policy in group
+            ]
+            for policy, tried in zip(group, together(works, self.tell), strict=True):
+                if isinstance(tried, Exception):
+                    if policy == BASELINE or is_own(policy) or len(policies) <= 2:
+                        raise tried
+                    finished.refused[str(policy)] = _first_reason(tried)
+                    continue
+                made, finished.outcomes[tried[0].name] = tried
                 finished.names[str(policy)] = made.name
                 if isinstance(made, Told) and made.outlook is self.outlook:
                     finished.told.add(made.name)
-            except (InputError, InfeasibleError, LimitError) as error:
-                if policy == BASELINE or is_own(policy) or len(policies) <= 2:
-                    raise
-                finished.refused[str(policy)] = _first_reason(error)
         return finished
+
+    def _tried(
+        self, policy: str | Policy, sink: Sink | None, finished: Finished, tell: Progress
+    ) -> tuple[Policy, tuple[Outcome, ...]] | Refusal:
+        """A policy and its outcomes, or why it cannot be followed."""
+        try:
+            made = self._made(policy)
+            if made.name in finished.outcomes:
+                fix = "Give each a `name` of its own."
+                raise UsageError(f"--policy: two policies are called `{made.name}`. {fix}")
+            return made, self.of(made, sink, tell)
+        except (InputError, InfeasibleError, LimitError) as error:
+            return error
 
     def _made(self, policy: str | Policy) -> Policy:
         """The policy, told the forecasts unless it follows a placement that was made before."""
@@ -180,10 +198,30 @@ class Finished:
     """Names of those that decided on the forecasts."""
 
 
+def _groups(policies: Sequence[str | Policy]) -> Iterator[list[str | Policy]]:
+    """Policies that may run at the same time: neighbours that plan anew in every step, each with
+    all that it remembers to itself. Elsewhere the requests take the time, and each runs alone.
+    """
+    for anew, neighbours in groupby(policies, _plans_anew):
+        group = list(neighbours)
+        yield from [group] if anew and _apart(group) else ([each] for each in group)
+
+
+def _plans_anew(policy: str | Policy) -> bool:
+    return isinstance(policy, Told) and isinstance(policy.policy, Rolling)
+
+
+def _apart(group: Sequence[str | Policy]) -> bool:
+    """Whether no two share a policy, which keeps its last basis, an outlook or a name."""
+    told = [each for each in group if isinstance(each, Told)]
+    own = [{id(t.policy) for t in told}, {id(t.outlook) for t in told}]
+    return all(len(ids) == len(group) for ids in (*own, {t.name for t in told}))
+
+
 def same(policy: str | Policy, other: str | Policy) -> bool:
     """Whether two are one policy: texts by what they say, objects by which they are."""
     return policy == other if isinstance(policy, str) else policy is other
 
 
-def _first_reason(error: InputError | InfeasibleError | LimitError) -> str:
+def _first_reason(error: Refusal) -> str:
     return error.problems[0].what if isinstance(error, InputError) else str(error)

@@ -37,8 +37,9 @@ from wattlas.studies.foresight import (
     outlook_of,
 )
 from wattlas.studies.regret import least_regret
-from wattlas.studies.replay_runs import Finished, Progress, ReplayRuns, Traffic, Trial, same
+from wattlas.studies.replay_runs import Finished, ReplayRuns, Traffic, Trial, same
 from wattlas.studies.replay_tables import BASELINE, meta_of, tables_of
+from wattlas.studies.together import Progress
 
 
 @dataclass(frozen=True)
