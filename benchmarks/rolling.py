@@ -43,8 +43,8 @@ ROOM = 2.0
 
 
 def run(options: RunOptions) -> Sequence[Figure]:
-    """CPU seconds of a year of decisions, and wall time of both years at once; regret of persistence
-    in per cent of the cost."""
+    """CPU seconds of a year of decisions, wall time of both years at the same time; regret of
+    persistence in per cent of the cost."""
     if options.shared is None:
         raise SystemExit("this benchmark needs --shared FOLDER with data/")
     whole = core_world(options.shared)

@@ -214,8 +214,9 @@ def _plans_anew(policy: str | Policy) -> bool:
 def _apart(group: Sequence[str | Policy]) -> bool:
     """Whether no two share a policy, which keeps its last basis, an outlook or a name."""
     told = [each for each in group if isinstance(each, Told)]
-    own = [{id(t.policy) for t in told}, {id(t.outlook) for t in told}]
-    return all(len(ids) == len(group) for ids in (*own, {t.name for t in told}))
+    policies = {id(each.policy) for each in told}
+    outlooks = {id(each.outlook) for each in told}
+    return len(policies) == len(outlooks) == len({each.name for each in told}) == len(group)
 
 
 def same(policy: str | Policy, other: str | Policy) -> bool:
