@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from functools import partial
 from threading import Barrier, Event, current_thread, main_thread
 
+import polars
 import pytest
 
 from wattlas.placement.engine.threads import VARIABLE
@@ -60,5 +63,24 @@ def test_others_end_when_one_fails(monkeypatch: pytest.MonkeyPatch) -> None:
             steps.append(step)
 
     with pytest.raises(ValueError, match="no"):
-        together([fails, goes_on], lambda *_: None)
+        together([goes_on, fails, goes_on], lambda *_: None)
     assert len(steps) < 1_000_000
+
+
+def test_ctrl_c_ends_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal is seen while both run, also where a library has system calls go on after it."""
+    monkeypatch.delenv(VARIABLE, raising=False)
+    assert polars.__version__  # it is this library that does so when it is loaded
+    most, steps, both = 20_000, [], Barrier(2)
+
+    def goes_on(tell: Progress) -> None:
+        if both.wait(10) == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+        for step in range(most):
+            Event().wait(0.001)
+            tell("long", step / most)
+            steps.append(step)
+
+    with pytest.raises(KeyboardInterrupt):
+        together([goes_on, goes_on], lambda *_: None)
+    assert len(steps) < most

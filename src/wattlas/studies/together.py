@@ -7,7 +7,7 @@ to be copied. What each makes does not depend on how many run.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from threading import Lock
 from typing import TypeVar
 
@@ -17,6 +17,11 @@ from wattlas.placement.window.blocks import THREADS, one_by_one
 T = TypeVar("T")
 Progress = Callable[[str, float], None]
 """Called with the stage and the share of it that is done, 0..1."""
+
+
+AWAKE_S = 0.2
+"""How long Ctrl-C may wait. polars has system calls go on after a signal: Python, waiting for a
+thread, would see it when that ends."""
 
 
 class Stopped(Exception):
@@ -32,11 +37,18 @@ def together(works: Sequence[Callable[[Progress], T]], tell: Progress) -> list[T
         return [work(tell) for work in works]
     shares = _Shares(tell, len(works))
     with ThreadPoolExecutor(threads, initializer=one_by_one) as pool:
+        futures = [pool.submit(work, shares.teller(n)) for n, work in enumerate(works)]
         try:
-            return list(pool.map(lambda n: works[n](shares.teller(n)), range(len(works))))
+            waiting = set(futures)
+            while waiting:
+                waiting = wait(waiting, AWAKE_S, FIRST_EXCEPTION).not_done
+                for future in filter(Future.done, futures):
+                    future.result()
         except BaseException:
             shares.stopped = True
+            pool.shutdown(wait=False, cancel_futures=True)
             raise
+    return [future.result() for future in futures]
 
 
 class _Shares:
