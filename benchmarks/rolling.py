@@ -52,12 +52,13 @@ def run(options: RunOptions) -> Sequence[Figure]:
     scenario = whole.at_hours(range(BEGIN, BEGIN + count))
     past = whole.at_hours(range(BEGIN))
     warm_up()
+    figures: list[Figure] = []
     began = time.perf_counter()
     names = ("perfect", "persistence")
     works = [partial(_told, scenario, past, name) for name in names]
     years = dict(zip(names, together(works, lambda _stage, _share: None), strict=True))
     wall_s = time.perf_counter() - began
-    figures = [years[name].figure(name, count) for name in names]
+    figures += [years[name].figure(name, count) for name in names]
     note = "both of them at the same time, as a replay runs them"
     figures.append(Figure("a year of both, wall time", wall_s / count * YEAR_H, note=note))
     perfect, persistence = (years[name].made for name in names)
