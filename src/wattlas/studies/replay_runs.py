@@ -150,14 +150,13 @@ class ReplayRuns:
         finished = Finished()
         for group in _groups(policies):
             self.tell("policy", 0.0)
-            works = [
-                partial(self._tried, policy, sink if same(policy, recorded) else None, finished)
-                for policy in group
-            ]
+            works = []
+            for policy in group:
+                kept = sink if same(policy, recorded) else None
+                must = policy == BASELINE or is_own(policy) or len(policies) <= 2
+                works.append(partial(self._tried, policy, kept, finished, must))
             for policy, tried in zip(group, together(works, self.tell), strict=True):
                 if isinstance(tried, Exception):
-                    if policy == BASELINE or is_own(policy) or len(policies) <= 2:
-                        raise tried
                     finished.refused[str(policy)] = _first_reason(tried)
                     continue
                 made, finished.outcomes[tried[0].name] = tried
@@ -167,9 +166,10 @@ class ReplayRuns:
         return finished
 
     def _tried(
-        self, policy: str | Policy, sink: Sink | None, finished: Finished, tell: Progress
-    ) -> tuple[Policy, tuple[Outcome, ...]] | Refusal:
-        """A policy and its outcomes, or why it cannot be followed."""
+        self, policy: str | Policy, sink: Sink | None, finished: Finished, must: bool,
+        tell: Progress,
+    ) -> tuple[Policy, tuple[Outcome, ...]] | Refusal:  # fmt: skip
+        """A policy and its outcomes, or why it cannot be followed; raised where it must be."""
         try:
             made = self._made(policy)
             if made.name in finished.outcomes:
@@ -177,6 +177,8 @@ class ReplayRuns:
                 raise UsageError(f"--policy: two policies are called `{made.name}`. {fix}")
             return made, self.of(made, sink, tell)
         except (InputError, InfeasibleError, LimitError) as error:
+            if must:
+                raise
             return error
 
     def _made(self, policy: str | Policy) -> Policy:
