@@ -3,7 +3,7 @@ and what forecasts cost against the truth.
 
 The world is the embedded one with the real hours of 2023, a pack that is built from the shared data
 (`--shared`), and one operating point per class. `week` takes a week of it, and tells what a
-year would take at its rate.
+year would take at its rate. The two forecasts are followed at the same time, each in a thread.
 """
 
 from __future__ import annotations
