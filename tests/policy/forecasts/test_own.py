@@ -228,3 +228,5 @@ def test_the_next_horizon_serves_those_between(monkeypatch: pytest.MonkeyPatch) 
     later, issued = PreparedHistory.of(history), np.array([24 * 58, 24 * 85])
     told = mine.changes(later, issued, 24, features(later, issued, 24))
     assert np.isfinite(told).tolist() == [[[True, False], [True, True]]] * 2
+    published = PreparedHistory.of(replace(history, known=(Known.TARIFF, Known.TARIFF)))
+    assert np.isnan(mine.changes(published, issued, 24, features(published, issued, 24))).all()

@@ -191,6 +191,8 @@ class Own:
         """(2, series, n) as either model expects it, nan where a series has none, or something is
         known that it has not learnt from. The next horizon's linear model serves those between."""
         x = columns(prepared, issued, ahead_h, of_all)
+        if x.shape[-1] != self.known.shape[1]:  # another kind of signal is published
+            return np.full((2, *x.shape[:2]), np.nan)
         hour = _local_hour(prepared.history, issued + ahead_h)
         linear = self.linear[min(bisect_left(self.ahead_h, ahead_h), len(self.linear) - 1)]
         grown = np.full(x.shape[:2], np.nan)
