@@ -105,7 +105,8 @@ class Band:
 
 @dataclass(frozen=True)
 class Boosted:
-    """Gradient-boosted models for all series, band by band of horizons, see `boosted`."""
+    """Gradient-boosted models for all series, and models of each by itself, band by band of
+    horizons, see `boosted`."""
 
     bands: tuple[Band, ...]
     """From near to far; the last serves all horizons beyond, too."""
@@ -113,7 +114,7 @@ class Boosted:
     name: str = "boosted"
 
     def quantiles(self, prepared: PreparedHistory, issued: np.ndarray, ahead_h: int) -> np.ndarray:
-        """Quantiles in their order; the anchor where the features say nothing."""
+        """Quantiles in their order, as far from the middle as the trees of all series have them."""
         if prepared.history.ids != self.ids:
             fix = "Learn from a history of the same series, in the same order."
             raise InputError([Problem("history.ids", "are not those that were learnt from", fix)])
@@ -142,8 +143,9 @@ def boosted(
 
     The change from the anchor in units of the usual change, by `sklearn`'s histogram gradient
     boosting with the pinball loss, for each band of the horizons `ahead_h`; `quantiles` in
-    increasing order, those that a result has. Raises InputError where there is too little to learn
-    from.
+    increasing order, those that a result has. Beside it what each series learns by itself, see
+    `wattlas.policy.forecasts.own`: the middle is the mean. Raises InputError where there is too
+    little to learn from.
     """
     prepared = PreparedHistory.of(history.until(last))
     bands = [
