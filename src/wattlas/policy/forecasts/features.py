@@ -41,6 +41,10 @@ class Features:
     scale: np.ndarray
 
 
+WEATHER_COLUMNS = 4
+"""Of each quantity of the weather."""
+
+
 @dataclass(frozen=True)
 class Weather:
     """One quantity of the weather: `past` (series, T), what was known of each hour at its end, and
@@ -160,19 +164,25 @@ def features(prepared: PreparedHistory, issued: np.ndarray, ahead_h: int) -> Fea
     past_weeks = range(first, max(first + 1, WEEKS + 2))
     weeks = [at(value, target - HOURS_PER_DAY * 7 * w) for w in past_weeks]
     levels = [at(mean, issued) for mean in prepared.means]
-    relative = [*same, _nanmean([anchor, *same[:6]]), _nanmean(weeks), at(value, issued), *levels]
+    relative = [
+        *same,
+        mean_of_known([anchor, *same[:6]]),
+        mean_of_known(weeks),
+        at(value, issued),
+        *levels,
+    ]
     change = [
         at(value, issued - hours) - at(value, issued - hours - HOURS_PER_DAY)
         for hours in HOURS_BACK
     ]
     columns = [(each - anchor) / scale for each in relative]
     columns += [each / scale for each in change]
-    for each in prepared.weather:
-        columns += each.columns(history, issued, ahead_h, back)
     columns += [levels[3] / scale, *_calendar(history, target), np.full_like(anchor, ahead_h)]
     columns += prepared.day_change.published(history, history.known, issued, ahead_h)
     columns += _clue(prepared, issued, target, back, ahead_h)
-    # The number of the series stands last, where the model looks for it.
+    # Weather and the number of the series stand last, where those look that do without or for it.
+    for each in prepared.weather:
+        columns += each.columns(history, issued, ahead_h, back)
     columns.append(np.broadcast_to(np.arange(len(anchor), dtype=float)[:, None], anchor.shape))
     return Features(np.stack(columns, axis=-1), anchor, scale)
 
@@ -195,7 +205,7 @@ def _clue(
     scale = prepared.clue_change.scale(issued)
     clue, last_week = history.clue, [at(history.clue, issued - 24 * d) for d in range(7)]
     ahead = at(clue, target)
-    changes = (ahead - at(clue, target - back), ahead - _nanmean(last_week))
+    changes = (ahead - at(clue, target - back), ahead - mean_of_known(last_week))
     about = prepared.clue_change.published(history, history.clue_known, issued, ahead_h)
     return [*(np.where(known, change / scale, np.nan) for change in changes), *about]
 
@@ -211,7 +221,7 @@ def _back(values: np.ndarray, hours: int) -> np.ndarray:
     return at(values, np.arange(values.shape[1]) - hours)
 
 
-def _nanmean(values: list[np.ndarray]) -> np.ndarray:
+def mean_of_known(values: list[np.ndarray]) -> np.ndarray:
     """The mean of those that are known, nan where none is."""
     stacked = np.stack(values)
     known = np.isfinite(stacked)

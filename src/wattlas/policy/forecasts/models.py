@@ -9,9 +9,17 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from wattlas.errors import InputError, Problem, UsageError
-from wattlas.policy.forecasts.features import DayChange, PreparedHistory, at, features
+from wattlas.errors import InputError, Problem
+from wattlas.policy.forecasts.features import (
+    DayChange,
+    PreparedHistory,
+    at,
+    features,
+    mean_of_known,
+)
 from wattlas.policy.forecasts.history import HOURS_PER_DAY, History, Known, is_published
+from wattlas.policy.forecasts.own import Own, own_models, teaching
+from wattlas.policy.forecasts.trees import informed, regressor
 
 QUANTILES = (0.1, 0.5, 0.9)
 MEDIAN = 1
@@ -29,8 +37,6 @@ FEWEST_TREES, MOST_TREES, ROWS_PER_TREE = 40, 300, 300
 what comes hold 45 %."""
 LEAVES, LEAST_ROWS, RATE = 31, 100, 0.06
 MOST_CATEGORIES = 255
-MOST_CHANGE = 8.0
-"""A change of more than so many usual ones teaches nothing about the next."""
 
 
 class Forecaster(Protocol):
@@ -89,15 +95,18 @@ class Climatology:
 
 @dataclass(frozen=True)
 class Band:
-    """What was learnt of the horizons up to `last_h`: a model per quantile (scikit-learn)."""
+    """What was learnt of the horizons up to `last_h`: of all series a model per quantile
+    (scikit-learn), and of each its `own`, where it has a past to learn from."""
 
     last_h: int
     trees: tuple[Any, ...]
+    own: Own | None = None
 
 
 @dataclass(frozen=True)
 class Boosted:
-    """Gradient-boosted models for all series, band by band of horizons, see `boosted`."""
+    """Gradient-boosted models for all series, and models of each by itself, band by band of
+    horizons, see `boosted`."""
 
     bands: tuple[Band, ...]
     """From near to far; the last serves all horizons beyond, too."""
@@ -105,15 +114,19 @@ class Boosted:
     name: str = "boosted"
 
     def quantiles(self, prepared: PreparedHistory, issued: np.ndarray, ahead_h: int) -> np.ndarray:
-        """Quantiles in their order; the anchor where the features say nothing."""
+        """Quantiles in their order, as far from the middle as the trees of all series have them."""
         if prepared.history.ids != self.ids:
             fix = "Learn from a history of the same series, in the same order."
             raise InputError([Problem("history.ids", "are not those that were learnt from", fix)])
         known = features(prepared, issued, ahead_h)
         rows = known.x.reshape(-1, known.x.shape[-1])
-        trees = next((b.trees for b in self.bands if ahead_h <= b.last_h), self.bands[-1].trees)
-        change = np.stack([model.predict(rows) for model in trees], axis=-1)
-        change = np.sort(change, axis=-1).reshape(*known.anchor.shape, len(trees))
+        band = next((band for band in self.bands if ahead_h <= band.last_h), self.bands[-1])
+        change = np.stack([model.predict(rows) for model in band.trees], axis=-1)
+        change = np.sort(change, axis=-1).reshape(*known.anchor.shape, len(band.trees))
+        if band.own is not None:
+            middle = change[..., change.shape[-1] // 2]
+            own = band.own.changes(prepared, issued, ahead_h, known)
+            change += (mean_of_known([middle, *own]) - middle)[..., None]
         return np.asarray(known.anchor[..., None] + known.scale[..., None] * change)
 
 
@@ -130,12 +143,18 @@ def boosted(
 
     The change from the anchor in units of the usual change, by `sklearn`'s histogram gradient
     boosting with the pinball loss, for each band of the horizons `ahead_h`; `quantiles` in
-    increasing order, those that a result has. Raises InputError where there is too little to learn
-    from.
+    increasing order, those that a result has. Beside it what each series learns by itself, see
+    `wattlas.policy.forecasts.own`: the middle is the mean. Raises InputError where there is too
+    little to learn from.
     """
     prepared = PreparedHistory.of(history.until(last))
     bands = [
-        Band(max(band), _trees(prepared, first, band, seed, quantiles)) for band in _bands(ahead_h)
+        Band(
+            max(band),
+            _trees(prepared, first, band, seed, quantiles),
+            own_models(prepared, first, band, seed),
+        )
+        for band in _bands(ahead_h)
     ]
     return Boosted(tuple(bands), history.ids)
 
@@ -160,35 +179,16 @@ def _trees(
     if len(change) < LEAST_ROWS:
         what = f"has {len(change)} rows to learn from, wanted at least {LEAST_ROWS}"
         raise InputError([Problem("history", what, "Give a longer past.")])
-    # The library cannot learn from a column that knows nothing, such as a clue never published.
-    x[:, ~np.isfinite(x).any(axis=0)] = 0.0
     # The number of a series is a category, of which the library takes so many: beyond, a number.
     few = len(prepared.history.ids) <= MOST_CATEGORIES
     series_column = x.shape[1] - 1 if few else None
-    trees = []
-    for quantile in quantiles:
-        model = _regressor(quantile, len(change), series_column, seed)
-        trees.append(model.fit(x, change))
-    return tuple(trees)
-
-
-def _regressor(quantile: float, rows: int, series_column: int | None, seed: int) -> Any:
-    try:
-        from sklearn.ensemble import HistGradientBoostingRegressor
-    except ImportError:
-        fix = "pip install 'wattlas[forecast]', or take persistence or climatology"
-        raise UsageError(f"this forecast needs scikit-learn, which is not here: {fix}") from None
-    return HistGradientBoostingRegressor(
-        loss="quantile",
-        quantile=quantile,
-        max_iter=min(max(rows // ROWS_PER_TREE, FEWEST_TREES), MOST_TREES),
-        learning_rate=RATE,
-        max_leaf_nodes=LEAVES,
-        min_samples_leaf=LEAST_ROWS,
-        categorical_features=None if series_column is None else [series_column],
-        early_stopping=False,
-        random_state=seed,
-    )
+    settings = {
+        "max_iter": min(max(len(change) // ROWS_PER_TREE, FEWEST_TREES), MOST_TREES),
+        "learning_rate": RATE, "max_leaf_nodes": LEAVES, "min_samples_leaf": LEAST_ROWS,
+        "categorical_features": None if series_column is None else [series_column],
+    }  # fmt: skip
+    x = informed(x)
+    return tuple(regressor(quantile, seed, **settings).fit(x, change) for quantile in quantiles)
 
 
 def _rows(
@@ -202,11 +202,10 @@ def _rows(
         target = np.arange(max(first, ahead), history.hours)
         target = np.sort(draw.choice(target, min(every, len(target)), replace=False))
         known = features(prepared, target - ahead, ahead)
-        change = (at(history.value, target) - known.anchor) / known.scale
-        # What is published needs no forecast, and must not teach that forecasts are easy.
-        use = np.isfinite(change) & ~is_published(history, history.known, target - ahead, ahead)
+        change = teaching(history, target, ahead, known)
+        use = np.isfinite(change)
         xs.append(known.x[use])
-        changes.append(np.clip(change[use], -MOST_CHANGE, MOST_CHANGE))
+        changes.append(change[use])
     return np.concatenate(xs), np.concatenate(changes)
 
 
