@@ -234,14 +234,9 @@ class Server:
         """A line of every head, brought up to date now and then."""
         self._stopped = asyncio.Event()
 
-    @property
-    def should_exit(self) -> bool:
-        """Whether it was told to stop."""
-        return self.closing
-
-    @should_exit.setter
-    def should_exit(self, value: bool) -> None:
-        self.closing = value
+    def stop(self) -> None:
+        """Begin to drain."""
+        self.closing = True
         self._stopped.set()
 
     async def serve(self, sockets: list[socket.socket]) -> None:

@@ -172,6 +172,8 @@ def configs(folder: Path) -> Iterator[str]:
         for each in mismatches(config, made):
             yield f"   mismatch {each.where}: {each.what} | {each.fix}"
         yield from (f"   {line}" for line in derived(config, where[0]))
+    path.write_text(json.dumps({**plain, "gateway": None, "decisions": None}))
+    yield from problems(lambda: read_config(path), folder)
     for text in ("[::1]:80", "h:0", "0.0.0.0:8080"):
         yield f"{text} is {host_port(text)}"
 

@@ -158,7 +158,7 @@ class Demo:
         page = asyncio.create_task(self.pages.serve([self.socket]))
         client = asyncio.create_task(self._client())
         await self.service.run(lambda: ready(self))
-        self.pages.should_exit = True
+        self.pages.stop()
         for task in (client, *others):
             task.cancel()
         await asyncio.gather(page, client, *others, return_exceptions=True)
