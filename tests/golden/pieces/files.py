@@ -291,7 +291,7 @@ def schedules(folder: Path) -> Iterator[str]:
     later = {**hour, "issued_utc": "2026-11-29T13:00:00+00:00", "vintage": "later"}
     for name, hours in (
         ("twice", [hour, hour]),
-        ("backwards", [later, hour]),
+        ("backwards", [{**later, "issued_utc": "2026-11-29T14:00:00Z"}, later, hour]),
         ("a gap", [hour, {**later, "issued_utc": "2026-12-01T13:00:00Z"}]),
     ):
         path.write_text(json.dumps({**plain, "hours": hours}))

@@ -141,7 +141,7 @@ def demo(folder: Path) -> Iterator[str]:
         asked = f"{method!r} {path!r} {host.replace(str(port), 'PORT')}"
         try:
             status, headers, body = playing._shown(
-                Head(method, path, [(b"host", host.encode())]), b""
+                Head(method, path, [(b"host", host.encode())], True, False), b""
             )
             yield f"{asked} {status} {headers} {body[:30]!r} {body[-90:]!r}"
         except Refusal as refusal:

@@ -104,7 +104,9 @@ async def _clients() -> list[str]:
     await told("five are enough", body, feed(b"abcde"), end)
     await told("six are too many, before the end", body, feed(b"abcdef"))
     await told("it leaves in its body", body, feed(b"a"), lambda c, _: c.lose())
-    await told("a body that makes no sense", body, lambda c, _: c.break_body(Refusal(400, "No.", "no")))
+    await told(
+        "a body that makes no sense", body, lambda c, _: c.break_body(Refusal(400, "No.", "no"))
+    )
     await told("no end", lambda c, _: c.body(5, 0.01), feed(b"a"))
 
     async def stream(client: Client, line: _Line) -> list[bool]:
@@ -293,7 +295,9 @@ async def _wires() -> list[str]:
             except Failure as failure:
                 told = f"{failure.kind} {failure.status} {failure.fresh}"
             kept = [each is other for each in pool]
-            lines.append(f"{name}, used {used}: {told} {transport.did} {other.transport.did} {kept}")
+            lines.append(
+                f"{name}, used {used}: {told} {transport.did} {other.transport.did} {kept}"
+            )
             pool.clear()
     wire = Wire(pools.deque())
     wire.connection_made(_Transport())
@@ -378,7 +382,12 @@ def _decided() -> Iterator[str]:
     for klass in ("chat", "video"):
         gone = made._replace(facts=facts("x", klass=klass))
         yield f"{klass}: {[tuple(d.place) for d in failovers(gone, table(), book())]}"
-    for text in (b'{"a" :1, "b":"x"}', b'{"b":"x","c":"x"}', b'{"b" :  "\\u0078"}', b'{"b":{"b":1}}'):
+    for text in (
+        b'{"a" :1, "b":"x"}',
+        b'{"b":"x","c":"x"}',
+        b'{"b" :  "\\u0078"}',
+        b'{"b":{"b":1}}',
+    ):
         said = json.loads(text)
         yield f"{text!r} {changed(text, said, {'b': 'y'}, 'a')!r} {changed(text, said, {}, 'b')!r}"
     refusal = no_place("chat", "lagos")
