@@ -23,6 +23,7 @@ from wattlas.serve.asgi import handler_of
 from wattlas.serve.authz import no_place
 from wattlas.serve.config import LimitsSection
 from wattlas.serve.decision import Decision, Reason, failovers
+from wattlas.serve.decisions_api import described
 from wattlas.serve.demo.tally import SLOT_S, DemoTally
 from wattlas.serve.direct import DirectServer
 from wattlas.serve.gateway import pool as pools
@@ -363,7 +364,11 @@ def _refused(folder: Path) -> Iterator[str]:
         except (WattlasError, OSError) as error:
             yield f"{type(error).__name__} {error}".replace(str(folder), "FOLDER")
     for each in kept:
+        each.keep(b"a line")
         each.close()
+    again = spool.Spool(folder / "s")
+    yield f"left {again.left} {sorted(path.name for path in folder.iterdir())}"
+    again.close()
 
 
 def _decided() -> Iterator[str]:
@@ -392,6 +397,14 @@ def _decided() -> Iterator[str]:
         yield f"{text!r} {changed(text, said, {'b': 'y'}, 'a')!r} {changed(text, said, {}, 'b')!r}"
     refusal = no_place("chat", "lagos")
     yield f"{refusal.status} {refusal.headers} {refusal.body!r}"
+    plane: Any = SimpleNamespace(
+        config=SimpleNamespace(document=SimpleNamespace(models={}, tenants={"b": 0, "a": 0})),
+        schedule=SimpleNamespace(bases=["y", "x"], metros=frozenset(f"m{n}" for n in range(9))),
+    )
+    for guarded in (False, True):
+        made_of = described(plane, guarded)
+        yield f"{made_of.get('security')} {json.dumps(made_of['paths']['/decide'])}"
+        yield f"{json.dumps(made_of['paths']['/authz/v1/messages'])[-200:]}"
     tally = DemoTally()
     hour = int(row(0).admitted_us)
     for n in range(48 * 3600 // SLOT_S + 3):
