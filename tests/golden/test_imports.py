@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -29,6 +30,7 @@ from tests.golden.inputs.imports import CLOCKS, IN_COLUMNS, PLAIN, H, Option, T,
 from tests.golden.inputs.tables import hourly, without
 from tests.golden.telling import Lines, kept, outcome, plain, put
 from wattlas.data.importers import Imported, Layout, Rules, prepare, read_files
+from wattlas.data.importers import sheets as sheets_
 from wattlas.data.importers.recipes import RECIPES, layout_of, looks_like
 from wattlas.data.importers.units import scale_of, stated
 from wattlas.data.schema.hours import TIME
@@ -111,6 +113,10 @@ def _clocks(folder: Path) -> Iterator[str]:
         folder, "b.csv", "d,h,p\n" + "\n".join(f"2024-06-02,{h},{h}" for h in range(1, 97))
     )
     yield from imported([first, second], **PLAIN, **H)
+    yield "== of two files, of which one alone does not tell its steps"
+    few = put(folder, "c.csv", "d,h,p\n2024-06-03,5,1\n2024-06-03,6,2\n")
+    yield from imported([few, first], **PLAIN, **H)
+    yield from imported([few], **PLAIN, **H)
 
 
 def _values(folder: Path) -> Iterator[str]:
@@ -319,6 +325,13 @@ def _sheets(folder: Path) -> Iterator[str]:
                 yield f"== {name}, {sheet}"
                 file = book(folder / f"{name}.xlsx", **sheets)
                 yield from imported([file], **PLAIN, **T, sheet=sheet)
+    yield "== too large"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sheets_, "MOST_BYTES", 100)
+        yield from (
+            re.sub(r"unpacks to \S+", "unpacks to SIZE", line)
+            for line in imported([folder / "texts.xlsx"], **PLAIN, **T)
+        )
     yield "== with a separator of texts"
     yield from imported([folder / "texts.xlsx"], **PLAIN, **T, separator=";")
     for name, content in {"no.xlsx": b"PK", "no.xlsm": b"PK\x03\x04 and no more"}.items():

@@ -14,6 +14,10 @@ V: Option = {**T, "zone": "QQ", "stamps": "begin"}
 TWO = ("2024-06-01T00:00Z", "2024-06-01T01:00Z")
 VALUES: dict[str, tuple[str, Option]] = {
     "decimal commas": (days(*TWO, values=["1,5", "2,25"], sep=";", head="t;p"), V),
+    "nothing but times": ("t\n2024-06-01T00:00Z\n", {"time_column": "t", "zone": "QQ"}),
+    "nothing but times, wide": ("t\n2024-06-01T00:00Z\n", {"time_column": "t"}),
+    "no column of a pattern": (days(*TWO), {**V, "value_column": "~q.*"}),
+    "no wide column": (days(*TWO), {"time_column": "t", "wide": "~q.*"}),
     "thousands": (days(*TWO, values=['"1,234.5"', "7"]), V),
     "open marks": (days(*TWO, values=['"1,234"', '"2,345"']), V),
     "open marks, said": (days(*TWO, values=['"1,234"', '"2,345"']), {**V, "decimal": ","}),
