@@ -115,6 +115,7 @@ TABLES: dict[str, str] = {
     "profiles.of a tool": RUNS,
     "profiles.vision": "model,accuracy,images_per_s,device,batch,pixels\na,0.8,500,H100,64,224\n"
     "b,0.7,100,H10,,\na,0.8,500,H100,64,224\n",
+    "profiles.vision of nothing": "model,accuracy,images_per_s,device,batch,pixels\n",
     "profiles.percent": "model,top1,images_per_s,power_w,energy_j\na,0.8,500,300,\nb,0.7,100,,2\n",
     "profiles.energy": "model,top1,images_per_s,power_w,energy_j\na,80,500,300,\nb,70,100,,2\n",
 }
@@ -147,6 +148,16 @@ MEASURED: dict[str, tuple[Any, dict[str, list[str]], dict[str, Any]]] = {
         BENCH,
         {"accuracy": ["0.6"], "accelerators": ["2"], "energy_j": ["36000"]},
         {"only": "plover"},
+    ),
+    "vllm as it is said": (
+        BENCH,
+        {"accuracy": ["0.6"], "accelerators": ["2"], "energy_j": ["36000"]},
+        {"layout": "vllm-bench"},
+    ),
+    "timm as it is said, of none": (
+        TIMM,
+        {"accuracy": ["0.8"], "power_w": ["9"]},
+        {"layout": "timm", "only": "no such model"},
     ),
     "vllm of another": (BENCH, {}, {"layout": "aiperf"}),
     "vllm of a table": (RUNS, {}, {"layout": "vllm-bench"}),

@@ -68,6 +68,17 @@ FILES: dict[str, str | bytes] = {
     "2023-06-01T02:00:00Z,NO,inf\n2023-06-01T03:00:00Z,NO,-inf\n2023-06-01T04:00:00Z,NO,-7\n"
     "2023-06-01T05:00:00Z,,5\n,NO,5\n2023-06-01 07:00,NO,5\n2023-06-01T08:00:00+02:00,NO,5\n"
     'yesterday,NO,5\n2023-06-01T10:00:00Z,NO,4 USD\n2023-06-01T11:00:00Z,NO,"1,234.5"\n',
+    "rtt_node_region.limits": "node,region,rtt_ms\n"
+    + "".join(f"n,r{n},{v}\n" for n, v in enumerate((-1, 0, 2000, 2000.5))),
+    "egress.limits": "node,region,egress_usd_per_gb\n"
+    + "".join(f"n,r{n},{v}\n" for n, v in enumerate((-1, 0, 10, 10.5))),
+    "metros.limits": METROS
+    + "".join(
+        f"m{n},{lat},{lon},{p},UTC\n"
+        for n, (lat, lon, p) in enumerate(
+            ((90, 180, 0), (-90, -180, 1e9), (90.5, 0, -1), (0, 180.5, 1.5e9), (-91, -181, 1))
+        )
+    ),
     "price.many wrong": HEAD + "".join(f"2023-06-01T0{h}:00:00Z,NO,x{h}\n" for h in range(9)),
     "price.doubled": PRICES + PRICES[len(HEAD) :] * 3,
     "price.comma decimals": PRICES.replace(",", ";")
