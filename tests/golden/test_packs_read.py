@@ -111,6 +111,16 @@ def _spoilt(folder: Path) -> Iterator[str]:
     for name, following in (
         ("whole", document),
         ("torn", {**document, "tables": {"price": {**document["tables"]["price"], "sha256": "1"}}}),
+        (
+            "half torn",
+            {
+                **document,
+                "tables": {
+                    **document["tables"],
+                    "price": document["tables"]["price"] | {"sha256": "1"},
+                },
+            },
+        ),
         ("odd", {}),
     ):
         put(folder / "p", NEXT, following)

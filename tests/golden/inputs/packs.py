@@ -27,6 +27,15 @@ LOGS: dict[str, tuple[str, dict[str, Any]]] = {
         + "2024-05-03 01:00:00,,a\n2024-05-02 05:00:00,,a\n",
         {"time_zone": "Europe/Oslo"},
     ),
+    "without a place in part": (
+        "t,m,k\n"
+        + "".join(
+            f"2024-05-01T{h:02}:00:00Z,oslo,a\n2024-05-01T{h:02}:00:00Z,delhi,b\n"
+            for h in range(24)
+        )
+        + "2024-05-01T05:00:00Z,,a\n",
+        {},
+    ),
     "epochs": (
         "t,m,k\n"
         + "".join(

@@ -228,6 +228,7 @@ SETS: dict[str, tuple[str, ...]] = {
     ),
     "days by hand": ("time={start: 2023-06-01T00:00:00Z, hours: 24, sample: {days_per_month: 1}}",),
     "hours alone of a pack": ("pack=./half",),
+    "hours and facts alone": ("pack=[./half, ./facts]",),
     "outline wrong": ("regions.north.zone=null", "nodes.only=[]"),
     "own price, missing, all": ("signals.price={table: own.csv, missing: pack}",),
     "missing without": ("signals.price.missing=pack",),
