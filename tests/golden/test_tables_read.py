@@ -255,6 +255,9 @@ def _stretches(folder: Path) -> Iterator[str]:
     yield from tell(times[TIME], f"times, {step:g} h")
     times, step = times_of(put(folder, "r.csv", without_zone(text)), "zone")
     yield from tell(times[TIME], f"times, {step:g} h")
+    minutes = "".join(f"2023-06-01T00:{m:02}:00Z,A,{m}\n" for m in range(4))
+    times, step = times_of(put(folder, "s.csv", HEAD + minutes), "zone")
+    yield from tell(times[TIME], f"minutes, {step:g} h")
     for size in (64, 1 << 20):
         before, dialect.PIECE_BYTES = dialect.PIECE_BYTES, size
         try:

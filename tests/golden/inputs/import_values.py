@@ -14,6 +14,7 @@ V: Option = {**T, "zone": "QQ", "stamps": "begin"}
 TWO = ("2024-06-01T00:00Z", "2024-06-01T01:00Z")
 VALUES: dict[str, tuple[str, Option]] = {
     "decimal commas": (days(*TWO, values=["1,5", "2,25"], sep=";", head="t;p"), V),
+    "above it what looks like a header": (f"t,of ours\nx,p\n{days(*TWO)}", V),
     "nothing but times": ("t\n2024-06-01T00:00Z\n", {"time_column": "t", "zone": "QQ"}),
     "nothing but times, wide": ("t\n2024-06-01T00:00Z\n", {"time_column": "t"}),
     "no column of a pattern": (days(*TWO), {**V, "value_column": "~q.*"}),
