@@ -249,6 +249,7 @@ def uneven_frames() -> dict[str, pl.DataFrame]:
             .alias("price_usd_per_mwh")
         ),
         "tens": hourly("2023-06-01", 18, 10, A=6),
+        "many halves": hourly("2023-06-01", 4, 30, **dict.fromkeys("LKJIHGFEDCBA", 7)),
         "nothing": hourly("2023-06-01T00:30", 1, A=1),
         "kWh": hourly("2023-06-01", 30, A=0.01, B=3).with_columns(
             pl.col("price_usd_per_mwh") / 100
@@ -283,7 +284,8 @@ def _rules(_folder: Path) -> Iterator[str]:
     }
     for name, frame in frames.items():
         for way, rules in ways.items():
-            if way not in ("none", "linear", "average") and name not in UNEVEN:
+            usual = ("steps",) if name == "many halves" else ("none", "linear", "average")
+            if way not in usual and name not in UNEVEN:
                 continue
             yield f"== {name}, {way}"
             yield from outcome(

@@ -266,6 +266,7 @@ def _stretches(folder: Path) -> Iterator[str]:
             dialect.PIECE_BYTES = before
         yield f"pieces of {size}: {[p.height for p in read]} {pl.concat(read)['__row'].to_list()}"
     yield f"lines {dialect.line_numbers(file)}"
+    yield from _heads(folder)
     wide = put(folder, "u.csv", text.replace("soon", "").encode("utf-16"))
     times, step = times_of(wide, "zone")
     yield from tell(times[TIME], f"of UTF-16, {step:g} h")
@@ -277,6 +278,30 @@ def _stretches(folder: Path) -> Iterator[str]:
     )
     rows = put(folder, "k.csv", "metro,x\na,1\n")
     yield from tell(read_table(rows, TABLES["metros"], "k", stretch=stretch).frame, "without times")
+
+
+def _heads(folder: Path) -> Iterator[str]:
+    """The first bytes of files, which may end within a letter."""
+    letter = "é".encode()
+    contents = {
+        "cut within a letter": 63 * b"a" + letter + b"bc",
+        "another encoding at the end": 63 * b"a" + letter[:1],
+        "another encoding before": 60 * b"a" + b"\xe9" + 9 * b"b",
+        "just before": 61 * b"a" + b"\xe9" + 9 * b"b",
+        "another encoding at once": b"\xe9" + 99 * b"a",
+        "short, another encoding": b"a\xe9",
+        "a letter of three bytes": 62 * b"a" + "€".encode() + b"b",
+        "half of UTF-16": 64 * b"a\0",
+        "nearly UTF-16": 33 * b"a" + 31 * b"\0",
+        "returns": b"a\rb\r",
+        "all ends": b"a\rb\r\nc\n",
+    }
+    before, dialect.HEAD_BYTES = dialect.HEAD_BYTES, 64
+    try:
+        for name, content in contents.items():
+            yield f"{name}: {dialect._head(put(folder, 'head.csv', content))}"
+    finally:
+        dialect.HEAD_BYTES = before
 
 
 def without_zone(text: str) -> str:

@@ -110,6 +110,11 @@ CLOCKS: dict[str, tuple[str, Option]] = {
         days("2024-03-31 01:00", "2024-03-31 02:00", "2024-03-31 03:00"),
         BERLIN,
     ),
+    "spring with quarter hours": (
+        days(*[f"2024-03-31 0{t}" for t in ("1:45", "2:30", "2:00", "2:45", "2:15", "3:00")]),
+        BERLIN,
+    ),
+    "no times": (days("2024-03-31 01:00", "now", "today", "later", "soon"), BERLIN),
     "spring with an empty hour": (
         days("2024-03-31 01:00", "2024-03-31 02:00", "2024-03-31 03:00", values=[1, "", 3]),
         BERLIN,

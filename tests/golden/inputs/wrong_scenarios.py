@@ -86,6 +86,11 @@ WRONG: dict[str, Sets] = {
         "network.node_region={table: null}",
         "network.egress={default_usd_per_gb: null, pairs: {n1: {north: 1}}}",
     ),
+    "trips of no place": (
+        "network={metro_node: {model: fitted}, node_region: {model: fitted, table: null}}",
+        "metros.oslo.node=m0",
+        *(f"nodes.m{n}={{region: north}}" for n in range(5)),
+    ),
     "trips too fast": ("network.node_region.pairs={n1: {south: 3}, n2: {north: 4000}}",),
     "demand": ("demand=null",),
     "demand shares": (
