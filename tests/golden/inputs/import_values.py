@@ -12,7 +12,22 @@ from tests.golden.inputs.imports import (
 
 V: Option = {**T, "zone": "QQ", "stamps": "begin"}
 TWO = ("2024-06-01T00:00Z", "2024-06-01T01:00Z")
+MANY = [f"{letter}{n}" for n in "3120" for letter in "hgfedcba"]
+"""Names in no order, more than any list shows."""
+LONG = "".join(f"2024-06-01T00:00Z,{name},1\n" for name in MANY)
+WIDE = ",".join(MANY)
 VALUES: dict[str, tuple[str, Option]] = {
+    "many renamed": ("t,z,p\n" + LONG, {**T, "zone_column": "z", "rename": {"q": "N"}}),
+    "many, only others": ("t,z,p\n" + LONG, {**T, "zone_column": "z", "only": ("q",)}),
+    "many, where no row": ("t,z,p\n" + LONG, {**V, "where": {"z": "q"}}),
+    "many units": ("t,unit,p\n" + LONG, V),
+    "many columns": (
+        f"t,{WIDE}\n2024-06-01T00:00Z{',1' * 32}\n",
+        {"time_column": "t", "zone": "Q"},
+    ),
+    "many columns, none of them": (f"t,{WIDE}\n2024-06-01T00:00Z{',1' * 32}\n", V),
+    "many columns of words": (f"t,{WIDE}\n2024-06-01T00:00Z{',x' * 32}\n", {"time_column": "t"}),
+    "many words": ("t,p\n" + "".join(f"2024-06-01T0{n}:00Z,w{7 - n}\n" for n in range(6)), V),
     "decimal commas": (days(*TWO, values=["1,5", "2,25"], sep=";", head="t;p"), V),
     "above it what looks like a header": (f"t,of ours\nx,p\n{days(*TWO)}", V),
     "nothing but times": ("t\n2024-06-01T00:00Z\n", {"time_column": "t", "zone": "QQ"}),

@@ -71,6 +71,9 @@ IN_COLUMNS: dict[str, tuple[str, Option]] = {
 }
 
 
+HOURLESS = ("noon", "night", "dawn", "late", "3")
+
+
 CLOCKS: dict[str, tuple[str, Option]] = {
     "as is": (days("2024-06-01 00:00", "2024-06-01 01:00"), T),
     "autumn": (days(*walls(AUTUMN, 6, "Europe/Berlin")), BERLIN),
@@ -114,6 +117,7 @@ CLOCKS: dict[str, tuple[str, Option]] = {
         days(*[f"2024-03-31 0{t}" for t in ("1:45", "2:30", "2:00", "2:45", "2:15", "3:00")]),
         BERLIN,
     ),
+    "no hours": ("d,h,p\n" + "".join(f"2024-06-01,{h},1\n" for h in HOURLESS), H),
     "no times": (days("2024-03-31 01:00", "now", "today", "later", "soon"), BERLIN),
     "spring with an empty hour": (
         days("2024-03-31 01:00", "2024-03-31 02:00", "2024-03-31 03:00", values=[1, "", 3]),

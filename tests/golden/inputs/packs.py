@@ -105,6 +105,9 @@ TABLES: dict[str, str] = {
     "choices.wrong": CHOICES + "r,1,a,80,200,0.3,0.01,1,s,x\nr,1,a,0.7,-3,0.1,-0.005,1,t,x\n"
     "q,1,a,0.8,fast,0.3,0.01,0,t,x\np,1,a,0.8,3,0.3,0.01,1,t,x\n",
     "choices.wide": "respondent,price_1,price_2,time_1,time_2,choice\nr,1,2,3,4,1\n",
+    "choices.wide of many": "respondent,"
+    + ",".join(f"{name}_{n}" for name in ("price", "time", "gain") for n in (2, 1))
+    + ",choice\nr,1,2,3,4,5,6,1\n",
     "choices.turned whole": "x,a\nrespondent,1\ntask,1\nalternative,2\naccuracy,1\nlatency_ms,3\n"
     "carbon_g,1\nprice_usd,1\n",
     "choices.turned": "x,a,b\nrespondent,1,2\ntask,1,1\naccuracy,1,1\nchosen,1,0\n",

@@ -62,6 +62,12 @@ FILES: dict[str, str | bytes] = {
     "price.other case": PRICES.replace("zone", "Zone"),
     "price.missing below comments": "# c\n# d\n" + PRICES.replace("price_usd_per_mwh", "price"),
     "price.wide": "time_utc,DE,FR\n2023-06-01T00:00:00Z,1,2\n",
+    "price.wide of many": "time_utc,"
+    + ",".join(f"{z}{n}" for n in "10" for z in "EDCBA")
+    + f"\n2023-06-01T00:00:00Z{',1' * 10}\n",
+    "price.others of many": "time_utc,zone,"
+    + ",".join(f"{z}{n}" for n in "10" for z in "EDCBA")
+    + f"\n2023-06-01T00:00:00Z,NO{',1' * 10}\n",
     "price.both missing": "a,b\n1,2\n",
     # cells
     "price.cells": HEAD + "2023-06-01T00:00:00Z,NO,\n2023-06-01T01:00:00Z,NO,NaN\n"
