@@ -26,7 +26,19 @@ from tests.golden.inputs.import_values import (
     WRONG,
     V,
 )
-from tests.golden.inputs.imports import CLOCKS, IN_COLUMNS, PLAIN, H, Option, T, days
+from tests.golden.inputs.imports import (
+    AUTUMN_DAY,
+    CLOCKS,
+    IN_COLUMNS,
+    NUMBERED,
+    PLAIN,
+    SPRING_DAY,
+    H,
+    Option,
+    T,
+    days,
+    hours_of_days,
+)
 from tests.golden.inputs.tables import hourly, without
 from tests.golden.telling import Lines, kept, outcome, plain, put
 from wattlas.data.importers import Imported, Layout, Rules, prepare, read_files
@@ -107,6 +119,12 @@ def _clocks(folder: Path) -> Iterator[str]:
         yield f"== hours in columns, {name}"
         told: Option = {"time_column": "d", "unit": "usd/mwh"} if "table" not in fields else {}
         yield from imported([put(folder, "t.csv", text)], **told, **fields)
+    for name, (spring, autumn) in NUMBERED.items():
+        usual = range(int(spring[0] != 0), 24 + int(spring[0] != 0))
+        for day, hours in ((SPRING_DAY, spring), (AUTUMN_DAY, autumn)):
+            yield f"== hours {name}, {day}"
+            file = put(folder, "t.csv", hours_of_days(("2024-06-01", usual), (day, hours)))
+            yield from imported([file], **PLAIN, **H, time_zone="Europe/Berlin")
     yield "== of two files, each with its own steps"
     first = put(folder, "a.csv", "d,h,p\n" + "\n".join(f"2024-06-01,{h},{h}" for h in range(1, 25)))
     second = put(

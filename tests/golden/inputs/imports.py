@@ -71,6 +71,20 @@ IN_COLUMNS: dict[str, tuple[str, Option]] = {
 }
 
 
+def hours_of_days(*days_: tuple[str, Sequence[int]]) -> str:
+    """Numbered hours of some days."""
+    return "\n".join(["d,h,p", *(f"{d},{h},{h}.5" for d, hours in days_ for h in hours)]) + "\n"
+
+
+SPRING_DAY, AUTUMN_DAY = "2024-03-31", "2024-10-27"
+NUMBERED: dict[str, Sequence[Sequence[int]]] = {
+    "counted from 0": (range(23), range(25)),
+    "counted from 1": (range(1, 24), range(1, 26)),
+    "by the clock from 0": ([0, 1, *range(3, 24)], [0, 1, 2, *range(2, 24)]),
+    "by the clock from 1": ([1, 2, *range(4, 25)], [1, 2, 3, *range(3, 25)]),
+    "of no day": (range(24), range(24)),
+    "in part": (range(5), range(7)),
+}
 HOURLESS = ("noon", "night", "dawn", "late", "3")
 
 
