@@ -23,11 +23,11 @@ from tests.golden.inputs.tables import (
     hourly,
     hours_frames,
 )
-from tests.golden.telling import Lines, kept, outcome, put, tell
+from tests.golden.telling import Lines, kept, outcome, plain, put, tell
 from wattlas.data.hours_checks import HoursTable, check_hours, lacks, told_gaps
 from wattlas.data.hours_units import suspicions
 from wattlas.data.pack_checks import check_path, guess_table
-from wattlas.data.place_checks import Site, implausible_trip, misplaced
+from wattlas.data.place_checks import Site, _place, implausible_trip, misplaced
 from wattlas.data.reader import dialect, numbers, stamps
 from wattlas.data.reader.cells import doubled, typed
 from wattlas.data.reader.source import read_table, source_of
@@ -313,6 +313,8 @@ def _places(folder: Path) -> Iterator[str]:
     """Places and trips that cannot be, and single files judged as a whole."""
     for lat, lon, zone in PLACES:
         yield f"{lat} {lon} {zone}: {misplaced(Site(lat, lon), zone)}"
+    for text in ("+4151-08739", "-415106+0873918", "+0000+00000"):
+        yield f"{text}: {tuple(map(plain, (_place(text).lat_deg, _place(text).lon_deg)))}"
     oslo, austin = Site(59.9, 10.7), Site(30.3, -97.7)
     for rtt in (3001.0, 3000.0, 53.0, 54.5, 110.0, 0.1):
         yield (
