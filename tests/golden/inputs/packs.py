@@ -36,6 +36,12 @@ LOGS: dict[str, tuple[str, dict[str, Any]]] = {
         + "2024-05-01T05:00:00Z,,a\n",
         {},
     ),
+    "on a day of two clocks": (
+        "t,m,k\n"
+        + "".join(f"2024-10-27 {h:02}:30:00,oslo,a\n" for h in range(24))
+        + "".join(f"2024-10-{d} {h:02}:30:00,oslo,a\n" for d in (26, 28) for h in range(24)),
+        {"time_zone": "Europe/Oslo"},
+    ),
     "epochs": (
         "t,m,k\n"
         + "".join(

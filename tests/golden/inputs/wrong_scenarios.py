@@ -189,6 +189,14 @@ WRONG: dict[str, Sets] = {
         "metros.oslo.node=null",
         "network.node_region={table: null, model: fitted}",
     ),
+    "no prices under a cap of cost": (
+        "signals.price={constant: null}",
+        "objective={minimise: carbon, cost_cap_usd: 5}",
+    ),
+    "no prices under a share of cost": (
+        "signals.price={constant: null}",
+        "objective={minimise: carbon, cost_cap_share: 1.5}",
+    ),
     "no places": ("metros={oslo: null, delhi: null}",),
     "no id": ("classes.c={latency_budget_ms: 4}", "metros.osl={population: 5}"),
     "no signal": ("signals.price={constant: null}",),

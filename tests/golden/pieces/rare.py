@@ -7,7 +7,9 @@ import asyncio
 import errno
 import json
 import os
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +20,7 @@ from tests.golden.pieces.ledgers import Said
 from tests.golden.pieces.players import row
 from tests.serve.toys import book, facts, run_apart, table
 from wattlas.errors import WattlasError
-from wattlas.serve import connection, extra, telemetry
+from wattlas.serve import connection, envoy_log, extra, telemetry
 from wattlas.serve.asgi import handler_of
 from wattlas.serve.authz import no_place
 from wattlas.serve.config import LimitsSection
@@ -330,11 +332,88 @@ async def _pools(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return lines
 
 
+async def _late() -> list[str]:
+    """Connections on which something takes long, at its limit and beyond it."""
+    lines = []
+    limits = LimitsSection(header_s=10.0, body_s=20.0)
+    for server in (DirectServer(lambda _head, _body: b"", limits), Front(_never, limits)):
+        server.idle_s = 30.0
+        for in_head, since_s, idle_s, busy in (
+            (True, 90.0, 0.0, False),
+            (True, 89.9, 0.0, False),
+            (False, 80.0, 0.0, False),
+            (False, 79.9, 0.0, False),
+            (False, float("inf"), 70.0, False),
+            (False, float("inf"), 69.9, False),
+            (False, float("inf"), 69.9, True),
+        ):
+            made, transport = server.made(server), _Transport()
+            made.connection_made(transport)
+            made.in_head, made.since_s, made.idle_since_s = in_head, since_s, idle_s
+            if busy and isinstance(server, Front):
+                made._clients.append(())  # type: ignore[attr-defined]
+            server._sweep(100.0)
+            told = [each[:2] if isinstance(each, tuple) else each for each in transport.did]
+            lines.append(f"{type(server).__name__} {in_head} {since_s} {idle_s} {busy}: {told}")
+            made.connection_lost(None) if not busy else server.connections.clear()
+    return lines
+
+
+async def _never(_request: Request, _client: Client) -> None:
+    """Answers nothing."""
+
+
+def _logs(folder: Path) -> Iterator[str]:
+    """A log that comes late, has endless lines, and goes; numbers at their limits."""
+    taken: list[bytes] = []
+    path = folder / "access.log"
+    events: Counter[str] = Counter()
+    plane: Any = SimpleNamespace(events=events, clock=lambda: 0.0, book=SimpleNamespace(handed={}))
+    log = envoy_log.EnvoyLog(plane, path)
+    log.take_all = lambda lines: taken.extend(lines) or 0  # type: ignore[method-assign,func-returns-value]
+
+    def read(name: str) -> str:
+        more = [log._read() for _ in range(2)]
+        told = f"{name}: {more} {taken} rest {log._rest!r} lines {log._lines}"
+        taken.clear()
+        return told
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(envoy_log, "LONGEST_LINE", 8)
+        patched.setattr(envoy_log, "PIECE_BYTES", 16)
+        yield read("none")
+        for text in (b"one\ntw", b"o\n12345678", b"\n123456789", b"\nthree\n", 20 * b"x", b"\n4\n"):
+            with path.open("ab") as file:
+                file.write(text)
+            yield read(f"{text!r}")
+        path.unlink()
+        yield read("gone")
+        path.write_bytes(b"another\n")
+        yield read("another")
+        os.truncate(path, 0)
+        yield read("emptied")
+        with path.open("ab") as file:
+            file.write(b"5\n")
+        yield read("filled")
+    log._close()
+    del log.take_all
+    for line in (b"{", b"[]", b'{"id": 7}', b'{"id": "", "status": 200}', b'{"id": ""}'):
+        yield f"{line!r}: {log.take(line)} {sorted(events.items())}"
+    most = envoy_log.MOST_NUMBER
+    for value in (-1, 0, 1, most - 1, most, True, "1", 1.0, None):
+        said = {"status": value, "bytes_in": 1, "bytes_out": value, "attempts": 2}
+        yield f"{value!r}: {envoy_log.numbers_of(said)}"
+    for status, flags, size in product((200, 500), (None, "-", "", "UC"), (0, 1)):
+        yield f"{status} {flags} {size}: {envoy_log.ended(status, flags, size)}"
+    for cluster in ("oslo/large", "oslo", "a/b/c", "/", 7, None):
+        yield f"{cluster!r}: {log._place(cluster)}"
+
+
 def rare(folder: Path) -> Iterator[str]:
     """Moment by moment."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(connection, "LINGER_S", 0.0)
-        for work in (_clients, _application, _bugs, _fronts, _wires):
+        for work in (_clients, _application, _bugs, _fronts, _late, _wires):
             yield f"== {work.__name__.strip('_')}"
             yield from run_apart(work())
         yield "== pools"
@@ -344,6 +423,8 @@ def rare(folder: Path) -> Iterator[str]:
         patched.setattr(spool, "MOST_PROCESSES", 2)
         yield "== refused"
         yield from _refused(folder)
+    yield "== logs"
+    yield from _logs(folder)
     yield "== decided"
     yield from _decided()
 
