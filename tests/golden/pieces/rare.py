@@ -7,11 +7,12 @@ import asyncio
 import errno
 import json
 import os
+import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import product
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from tests.golden.pieces.ledgers import Said
 from tests.golden.pieces.players import row
 from tests.serve.toys import book, facts, run_apart, table
 from wattlas.errors import WattlasError
-from wattlas.serve import connection, envoy_log, extra, telemetry
+from wattlas.serve import connection, envoy_log, extra, litellm, telemetry
 from wattlas.serve.asgi import handler_of
 from wattlas.serve.authz import no_place
 from wattlas.serve.config import LimitsSection
@@ -421,12 +422,35 @@ def rare(folder: Path) -> Iterator[str]:
         patched.setattr(extra, "LIBRARIES", ("json", "no_such_a", "no_such_b"))
         patched.setattr(telemetry, "find_spec", lambda name: None)
         patched.setattr(spool, "MOST_PROCESSES", 2)
+        yield "== callback"
+        yield from _callback(patched)
         yield "== refused"
         yield from _refused(folder)
     yield "== logs"
     yield from _logs(folder)
     yield "== decided"
     yield from _decided()
+
+
+def _callback(patched: pytest.MonkeyPatch) -> Iterator[str]:
+    """The callback as LiteLLM loads it, which has a class of its own to derive from."""
+    name = "litellm.integrations.custom_logger"
+    for part in ("litellm", "litellm.integrations", name):
+        patched.setitem(sys.modules, part, ModuleType(part))
+    base = type("CustomLogger", (), {"__init__": lambda self: setattr(self, "begun", True)})
+    patched.setattr(sys.modules[name], "CustomLogger", base, raising=False)
+    more = {"WATTLAS_TOKEN": "t", "WATTLAS_TENANT": "acme", "WATTLAS_TENANT_KEY": "team"}
+    for url, given in (("unix:/a/b", {}), ("https://h:7", more), ("http://h", {})):
+        for key in more:
+            patched.delenv(key, raising=False)
+        for key, value in {"WATTLAS_URL": url, **given}.items():
+            patched.setenv(key, value)
+        made = litellm.from_environment()
+        service = made._service
+        hooks = sorted(each for each in vars(type(made)) if not each.startswith("__"))
+        kinds = [kind.__name__ for kind in type(made).__mro__]
+        yield f"{url}: {made._tenant!r} {made._tenant_key!r} {service._path!r} {service._token!r}"
+        yield f"   {kinds} {made.begun} {hooks}"
 
 
 def _refused(folder: Path) -> Iterator[str]:
