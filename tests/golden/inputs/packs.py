@@ -210,6 +210,12 @@ MEASURED: dict[str, tuple[Any, dict[str, list[str]], dict[str, Any]]] = {
     "images": (IMAGES, {"accuracy": ["0.5"]}, {}),
     "timm": (TIMM, {"accuracy": ["0.8"], "hardware": ["H100"]}, {}),
     "timm by power": (TIMM, {"accuracy": ["0.8"], "power_w": ["250"]}, {}),
+    "timm, of which one says its power": (
+        "model,device,infer_samples_per_sec,infer_batch_size,infer_img_size,power_w\n"
+        "plover_s,H100,500,64,224,\nheron_s,H100,300,64,224,400\n",
+        {"accuracy": ["0.8", "heron_s=0.7"]},
+        {},
+    ),
     "timm lacking": (TIMM, {"hardware": ["H10"]}, {}),
     "timm of nothing": (TIMM, {"accuracy": ["0.8"], "power_w": ["9"]}, {"only": "x"}),
     "zeus": (
