@@ -223,6 +223,7 @@ SCHEDULES: tuple[tuple[Path_, Any], ...] = (
     (("usual",), {}),
     ((*HOUR, "issued_utc"), "noon"),
     ((*HOUR, "issued_utc"), "2026-11-29T12:00:00"),
+    ((*HOUR, "issued_utc"), "2026-11-29T17:30:00+05:30"),
     ((*HOUR, "hold_s"), 0),
     ((*HOUR, "vintage"), 7),
     ((*SET, "class"), "video"),
