@@ -103,6 +103,9 @@ def demo(folder: Path) -> Iterator[str]:
     for hour in never.schedule.hours:
         object.__setattr__(hour, "threshold_usd", {"chat~green": None})
     yield f"never pays: {never.begins_s()}"
+    for hour in never.schedule.hours:
+        object.__setattr__(hour, "issued_utc", hour.issued_utc.replace(tzinfo=None))
+    yield f"without a zone: {never.begins_s()}"
 
     async def made() -> Demo:
         return Demo(told, folder, 600.0, None)
