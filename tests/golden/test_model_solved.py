@@ -190,7 +190,7 @@ def _frontiers() -> Iterator[str]:
     }
     long = np.linspace(1.0, 80.0, 80)
     arrays = ("x", "value", "cost_usd", "reserved_usd", "carbon_kg", "it_mwh", "unserved_share")
-    changes["long"] = {n: 100.0 - long for n in arrays} | {"x": long, "users_x": 33.5}
+    changes["long"] = dict.fromkeys(arrays, 100.0 - long) | {"x": long, "users_x": 33.5}
     changes["long"]["dual_per_ms"] = long
     for name, parts in changes.items():
         made = replace(front, **parts)
