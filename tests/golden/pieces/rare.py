@@ -8,7 +8,7 @@ import errno
 import json
 import os
 import sys
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import product
 from pathlib import Path
@@ -281,7 +281,7 @@ async def _wires() -> list[str]:
         "half a head": (head % 2, None),
     }
     for name, pieces in cases.items():
-        pool: Any = pools.deque()
+        pool: Any = deque()
         for used in (False, True):
             wire, transport = Wire(pool), _Transport()
             other = Wire(pool)
@@ -303,7 +303,7 @@ async def _wires() -> list[str]:
                 f"{name}, used {used}: {told} {transport.did} {other.transport.did} {kept}"
             )
             pool.clear()
-    wire = Wire(pools.deque())
+    wire = Wire(deque())
     wire.connection_made(_Transport())
     answer = wire.send(b"ask")
     wire.data_received(head % (2 * HIGH_BYTES) + b"\r\n" + b"a" * (HIGH_BYTES + 1))
