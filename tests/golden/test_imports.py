@@ -166,6 +166,9 @@ def _values(folder: Path) -> Iterator[str]:
     yield from imported([third, first], **V)
     yield from imported([put(folder, "d.csv", "x\n1\n"), put(folder, "e.csv", ""), first], **V)
     yield from imported([], **V)
+    both, needless = [first, folder / "t.parquet"], frozenset(["separator", "sheet", "dates"])
+    for some in (both, both[:1], both[1:]):
+        yield from imported(some, **V, separator=",", sheet="x", dates="day-first", given=needless)
 
 
 def _recipes(folder: Path) -> Iterator[str]:

@@ -132,6 +132,17 @@ CLOCKS: dict[str, tuple[str, Option]] = {
         BERLIN,
     ),
     "no hours": ("d,h,p\n" + "".join(f"2024-06-01,{h},1\n" for h in HOURLESS), H),
+    "one at four minutes past": (
+        days("2024-06-01 00:04", "2024-06-01 01:00", "2024-06-01 02:00"),
+        T,
+    ),
+    "all at four minutes past": (days("2024-06-01 00:04", "2024-06-01 01:09"), T),
+    "one at the last second": (
+        days("2024-06-01 00:59:59", "2024-06-01 01:59:00", "2024-06-01 02:59:59"),
+        T,
+    ),
+    "all at a last second": (days("2024-06-01 00:59:59", "2024-06-01 01:29:59"), T),
+    "a last second, minutes at will": (days("2024-06-01 00:57:59", "2024-06-01 01:59:59"), T),
     "no times": (days("2024-03-31 01:00", "now", "today", "later", "soon"), BERLIN),
     "spring with an empty hour": (
         days("2024-03-31 01:00", "2024-03-31 02:00", "2024-03-31 03:00", values=[1, "", 3]),

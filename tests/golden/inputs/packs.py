@@ -244,6 +244,7 @@ MEASURED: dict[str, tuple[Any, dict[str, list[str]], dict[str, Any]]] = {
     "points already": ("point,variant\na,b\n", {}, {}),
     "unknown": ({"a": 1}, {}, {}),
     "no objects": ([1], {}, {}),
+    "no objects beside one": ([BENCH, 1], {}, {}),
     "no json": ("{", {}, {}),
     "nothing": ("model_id,energy_per_token_joules,output_throughput_tokens_per_sec\n", {}, {}),
     "failed": (

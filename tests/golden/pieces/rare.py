@@ -29,6 +29,7 @@ from wattlas.serve.decision import Decision, Reason, failovers
 from wattlas.serve.decisions_api import described
 from wattlas.serve.demo.tally import SLOT_S, DemoTally
 from wattlas.serve.direct import DirectServer
+from wattlas.serve.gateway import messages
 from wattlas.serve.gateway import pool as pools
 from wattlas.serve.gateway.client import Client, Request
 from wattlas.serve.gateway.errors import Refusal
@@ -510,6 +511,18 @@ def _decided() -> Iterator[str]:
         made_of = described(plane, guarded)
         yield f"{made_of.get('security')} {json.dumps(made_of['paths']['/decide'])}"
         yield f"{json.dumps(made_of['paths']['/authz/v1/messages'])[-200:]}"
+    for usage in (
+        {"input_tokens": 1},
+        {"input_tokens": 1, "cache_read_input_tokens": 2, "cache_creation_input_tokens": 4},
+        {"input_tokens": 1, "cache_read_input_tokens": "2"},
+        {"input_tokens": 1, "cache_read_input_tokens": -2},
+        {"input_tokens": 1, "cache_read_input_tokens": True},
+        {"input_tokens": None, "cache_read_input_tokens": 2},
+        {"cache_read_input_tokens": 2},
+        {"input_tokens": 0},
+        {},
+    ):
+        yield f"{usage} {messages._read(usage)}"
     tally = DemoTally()
     hour = int(row(0).admitted_us)
     for n in range(48 * 3600 // SLOT_S + 3):
