@@ -132,6 +132,10 @@ VALUES: dict[str, tuple[str, Option]] = {
         "t,DE [€/MWh],FR\n2024-06-01T00:00Z,1,2\n2024-06-01T01:00Z,3,\n",
         {"time_column": "t", "factor": 2.0},
     ),
+    "wide with a nameless column": (
+        "t,DE,,\n2024-06-01T00:00Z,1,2,\n2024-06-01T01:00Z,3,,\n",
+        {"time_column": "t"},
+    ),
     "wide by pattern": (
         "t,DE price,FR load\n2024-06-01T00:00Z,1,2\n",
         {"time_column": "t", "wide": "~.* price"},

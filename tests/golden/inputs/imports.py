@@ -143,6 +143,7 @@ CLOCKS: dict[str, tuple[str, Option]] = {
     ),
     "all at a last second": (days("2024-06-01 00:59:59", "2024-06-01 01:29:59"), T),
     "a last second, minutes at will": (days("2024-06-01 00:57:59", "2024-06-01 01:59:59"), T),
+    "days, of which one has an hour": (days("2024-06-01", "2024-06-02 05:00"), T),
     "no times": (days("2024-03-31 01:00", "now", "today", "later", "soon"), BERLIN),
     "spring with an empty hour": (
         days("2024-03-31 01:00", "2024-03-31 02:00", "2024-03-31 03:00", values=[1, "", 3]),

@@ -226,6 +226,7 @@ TEXTS: dict[str, str] = {
     "twice, the second with one twice": "name: a\nx: 1\nx: {y: 1, y: 2}\n",
     "odd keys": "name: a\n? [x]\n: 3\n",
     "alias of itself": "name: a\nx: &x\n  y: *x\n",
+    "aliases of themselves": "name: a\nx: &x\n  y: *x\nz: {k: 1, k: 2}\nw: &w\n  v: *w\n",
     "merged": "base: &b {share: 1}\nname: a\nmetros: {<<: *b, oslo: {lat_deg: 1}}\n",
     "bad number": "name: a\ntime: {start: !!int x}\n",
     "deep": "name: a\nx: " + "[" * 60 + "]" * 60,
