@@ -222,6 +222,10 @@ CLOCKS: dict[str, tuple[str, Option]] = {
         days("2024-06-01 01:00", "2024-06-01 02:00"),
         {**T, "stamps": "end", "step_min": 30},
     ),
+    "ranges of full hours, then of times": (
+        days("2024-06-01 0-1", "2024-06-01 01:00-02:00", "2024-06-01 02:00-03:00"),
+        T,
+    ),
     "ranges but for one": (
         days(*[f"2024-06-01 0{h}:00 - 0{h + 1}:00" for h in range(4)], "2024-06-01 04:00"),
         T,
