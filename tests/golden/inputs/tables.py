@@ -49,7 +49,7 @@ FILES: dict[str, str | bytes] = {
     "price.nameless": PRICES.replace("\n", ",\n"),
     "price.nameless filled": PRICES.replace("mwh\n", "mwh,\n").replace("Z,NO", "Z,NO,7"),
     "price.nameless filled once": PRICES.replace("\n", ",\n").replace("0.4,", "0.4,7"),
-    "price.commas of some": PRICES.replace(",", ";").replace("40.4", "40,4").replace("39.1", "39"),
+    "price.commas of some": PRICES.replace(",", ";").replace(".", ",").replace("39,1", "39"),
     "price.twice": PRICES.replace("zone,", "zone,zone,"),
     "price.ragged": PRICES + "2023-06-01T04:00:00Z,NO,1,2,3\n",
     "price.short": PRICES + "2023-06-01T04:00:00Z,NO\n",
