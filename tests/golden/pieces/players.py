@@ -175,7 +175,9 @@ async def simulated() -> list[str]:
             await asyncio.sleep(0.005)
     lines = []
     for content in ("one two three", "", 7):
-        body = json.dumps({"model": "m", "messages": [{"content": content}, {}]}).encode()
+        body = json.dumps(
+            {"model": "m", "messages": [{"content": content}, {"content": "and more"}, {}]}
+        ).encode()
         writer.write(b"POST / HTTP/1.1\r\nContent-Length: %d\r\nx: y\r\n\r\n%b" % (len(body), body))
         head = await reader.readuntil(b"\r\n\r\n")
         lines.append(f"{head!r} {await reader.readexactly(int(head.split()[-1]))!r}")

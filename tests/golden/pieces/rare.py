@@ -32,10 +32,13 @@ from wattlas.serve.direct import DirectServer
 from wattlas.serve.gateway import messages
 from wattlas.serve.gateway import pool as pools
 from wattlas.serve.gateway.client import Client, Request
+from wattlas.serve.gateway.completions import ChunkEvents
+from wattlas.serve.gateway.endpoints import ALL
 from wattlas.serve.gateway.errors import Refusal
 from wattlas.serve.gateway.front import Front
 from wattlas.serve.gateway.json_text import changed
 from wattlas.serve.gateway.pool import WireUpstream
+from wattlas.serve.gateway.responses import ResponseEvents
 from wattlas.serve.gateway.upstream import Failure
 from wattlas.serve.gateway.wire import HIGH_BYTES, IDLE_S, Wire
 from wattlas.serve.heads import Head
@@ -511,6 +514,22 @@ def _decided() -> Iterator[str]:
         made_of = described(plane, guarded)
         yield f"{made_of.get('security')} {json.dumps(made_of['paths']['/decide'])}"
         yield f"{json.dumps(made_of['paths']['/authz/v1/messages'])[-200:]}"
+    for kind in (ChunkEvents, ResponseEvents, messages.MessageEvents):
+        chat = SimpleNamespace(endpoint=ALL[-1])
+        broken = kind(SimpleNamespace(chat=chat)).broke(502, "m")  # type: ignore[arg-type]
+        yield f"{kind.__name__} {broken!r}"
+    for count, key in product((0, 1, 2), (b"", b'"j"')):
+        meter: Any = SimpleNamespace(events=count, key=key)
+        chunks = ChunkEvents(SimpleNamespace(meter=meter))  # type: ignore[arg-type]
+        datas = (
+            b'{"a":1}',
+            b'{"usage":null}',
+            b'{"usage": {}}',
+            b'{"error":1}',
+            b'{"j":1}',
+            b"[DONE]",
+        )
+        yield f"{count} {key!r}: {[chunks.plain(data) for data in datas]}"
     for usage in (
         {"input_tokens": 1},
         {"input_tokens": 1, "cache_read_input_tokens": 2, "cache_creation_input_tokens": 4},
