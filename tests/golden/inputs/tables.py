@@ -41,6 +41,8 @@ FILES: dict[str, str | bytes] = {
     "price.utf16": PRICES.replace("NO", "Ø").encode("utf-16"),
     "price.utf16be": PRICES.encode("utf-16-be"),
     "price.cp1252": PRICES.replace("NO", "Zürich").encode("cp1252"),
+    "price.no letter": PRICES.replace("NO", "Zx").encode().replace(b"x", b"\x81\xfc"),
+    "price.utf16 cut off": PRICES.encode("utf-16")[:-1],
     "price.returns": PRICES.replace("\n", "\r"),
     "price.windows": PRICES.replace("\n", "\r\n"),
     "price.gzip": _packed(PRICES),
