@@ -337,6 +337,28 @@ async def _pools(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return lines
 
 
+async def _upgrades() -> list[str]:
+    """Requests that wish to speak something else, and are read without that wish."""
+    lines = []
+    more = b"host: h\r\nupgrade: h2c\r\nx-empty:\r\nx-list: upgrade,b\r\n"
+    for first, wish in (
+        (b"GET /u?v HTTP/1.1", b"Upgrade, close"),
+        (b"GET /u HTTP/1.1", b"upgrade"),
+        (b"POST /u HTTP/1.1", b"keep-alive,Upgrade , HTTP2-Settings"),
+        (b"GET /u HTTP/1.0", b"upgrade"),
+        (b"CONNECT h:1 HTTP/1.1", b"upgrade"),
+    ):
+        server = DirectServer(
+            lambda head, body: (200, [], repr(head.headers).encode()), LimitsSection()
+        )
+        made, transport = server.made(server), _Transport()
+        made.connection_made(transport)
+        for _ in range(2):
+            made.data_received(b"%b\r\n%bconnection: %b\r\n\r\n" % (first, more, wish))
+        lines.append(f"{first!r} {wish!r}: {transport.did}")
+    return lines
+
+
 async def _late() -> list[str]:
     """Connections on which something takes long, at its limit and beyond it."""
     lines = []
@@ -418,7 +440,7 @@ def rare(folder: Path) -> Iterator[str]:
     """Moment by moment."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(connection, "LINGER_S", 0.0)
-        for work in (_clients, _application, _bugs, _fronts, _late, _wires):
+        for work in (_clients, _application, _bugs, _fronts, _upgrades, _late, _wires):
             yield f"== {work.__name__.strip('_')}"
             yield from run_apart(work())
         yield "== pools"
@@ -428,6 +450,8 @@ def rare(folder: Path) -> Iterator[str]:
         patched.setattr(spool, "MOST_PROCESSES", 2)
         yield "== callback"
         yield from _callback(patched)
+        with pytest.MonkeyPatch.context() as unreached:
+            yield from run_apart(_connected(unreached))
         yield "== refused"
         yield from _refused(folder)
     yield "== logs"
@@ -455,6 +479,28 @@ def _callback(patched: pytest.MonkeyPatch) -> Iterator[str]:
         kinds = [kind.__name__ for kind in type(made).__mro__]
         yield f"{url}: {made._tenant!r} {made._tenant_key!r} {service._path!r} {service._token!r}"
         yield f"   {kinds} {made.begun} {hooks}"
+
+
+async def _connected(patched: pytest.MonkeyPatch) -> list[str]:
+    """Where the callback looks for the service."""
+    lines = []
+
+    def notes(kind: str) -> Callable[..., Awaitable[Any]]:
+        async def opened(*given: Any, **named: Any) -> Any:
+            lines.append(f"   {kind} {given} {named}")
+            raise OSError("nobody there")
+
+        return opened
+
+    for kind in ("open_connection", "open_unix_connection"):
+        patched.setattr(asyncio, kind, notes(kind))
+    for url in ("http://h", "https://h", "http://h:7", "https://h:7", "unix:/a/b"):
+        lines.append(url)
+        try:
+            await litellm.DecisionClient(url).post("/decide", {})
+        except litellm.AWAY as error:
+            lines.append(f"   {error}")
+    return lines
 
 
 def _refused(folder: Path) -> Iterator[str]:
