@@ -121,10 +121,11 @@ class Connection(asyncio.Protocol):
         if method == b"CONNECT":
             raise NOT_HTTP
         lines = [b"%b %b HTTP/%b" % (method, self.path, version.encode())]
+        usual = b"close" if version == "1.0" else b"keep-alive"
         for name, value in self.headers:
             if name == b"connection":
                 tokens = [token.strip() for token in value.split(b",")]
-                value = b", ".join(t for t in tokens if t.lower() != b"upgrade") or b"keep-alive"
+                value = b", ".join(t for t in tokens if t.lower() != b"upgrade") or usual
             if name != b"upgrade":
                 lines.append(name + b": " + value)
         return b"\r\n".join(lines) + b"\r\n\r\n"
