@@ -96,6 +96,12 @@ def _figures(_folder: Path) -> Iterator[str]:
         if told:
             yield f"== {module.__name__.removeprefix('wattlas.')}"
             yield from told
+    for name in OF_EXTRAS:
+        yield f"== {name.removeprefix('wattlas.')}"
+        path = Path(wattlas.__path__[0]).parent / f"{name.replace('.', '/')}.py"
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+                yield ast.unparse(node)
 
 
 def _shown(value: Any) -> str | None:

@@ -234,6 +234,8 @@ TEXTS: dict[str, str] = {
     "unknown": "nam: a\nmetro: {}\n",
     "overrides": "name: a\noverrides: {x: 3, y: {a..b: 1}, z: {regions.oslo.pue: x, nme: 3}}\n"
     "scenarios: {s: [x, q], t: 5, u: y}\n",
+    "overrides of several lines": "name: a\noverrides:\n  x:\n    regions.oslo:\n      pue: 1.2\n"
+    "      queue_ms: fast\n    time:\n      hours: many\nscenarios:\n  s: [x]\n",
     "scenarios": "name: a\nscenarios: [x]\n",
     "null": "name:\n",
     "true": "name: a\nnotice: true\ntime: {hours: 2.5, sample: {days_per_month: 29}}\n",
