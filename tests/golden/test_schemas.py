@@ -53,9 +53,9 @@ def _modules() -> Iterator[ModuleType]:
     """All modules of the model, of data and of the service."""
     yield from (wattlas.units, wattlas.errors)
     for package in (wattlas.data, wattlas.model, wattlas.serve):
-        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            if found.name not in OF_EXTRAS:
-                yield importlib.import_module(found.name)
+        for each in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if each.name not in OF_EXTRAS:
+                yield importlib.import_module(each.name)
 
 
 def _documents(_folder: Path) -> Iterator[str]:
