@@ -90,7 +90,7 @@ def _figures(_folder: Path) -> Iterator[str]:
             for node in ast.parse(text).body
             if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None
             for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
-            if isinstance(target, ast.Name) and target.id.isupper()
+            if isinstance(target, ast.Name) and target.id.isupper() and target.id not in OF_MACHINES
         ]
         told = [f"{n} {t}" for n in names if (t := _shown(getattr(module, n))) is not None]
         if told:
@@ -125,6 +125,8 @@ def _shown(value: Any) -> str | None:
 
 OF_EXTRAS = ("wattlas.serve.ledger.postgres",)
 """Modules of libraries that may be missing."""
+OF_MACHINES = ("HAS_LOCKS", "_FLAGS")
+"""What another system has otherwise."""
 CASES: dict[str, Callable[[Path], Iterator[str]]] = {
     "schemas": _schemas,
     "documents": _documents,
