@@ -111,6 +111,8 @@ TABLES: dict[str, str] = {
     "choices.wrong": CHOICES + "r,1,a,80,200,0.3,0.01,1,s,x\nr,1,a,0.7,-3,0.1,-0.005,1,t,x\n"
     "q,1,a,0.8,fast,0.3,0.01,0,t,x\np,1,a,0.8,3,0.3,0.01,1,t,x\n",
     "choices.wide": "respondent,price_1,price_2,time_1,time_2,choice\nr,1,2,3,4,1\n",
+    "choices.numbered": CHOICES.strip() + ",foo_1,foo_2,bar_2,bar_3\n"
+    "r,1,a,0.8,200,0.3,0.01,1,s,x,1,2,3,4\nr,1,b,0.7,300,0.1,0.005,0,s,x,1,2,3,4\n",
     "choices.half bad": CHOICES + "r,1,a,0.8,200,0.3,0.01,maybe,s,x\n"
     "r,1,b,0.7,300,0.1,0.005,0,s,x\nq,1,a,0.8,200,0.3,0.01,0,t,x\nq,1,b,0.8,x,0.3,0.01,0,t,x\n"
     "p,1,a,0.8,200,0.3,0.01,0,t,x\n",
