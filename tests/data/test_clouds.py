@@ -142,7 +142,7 @@ def test_open_database_files_stand_apart() -> None:
 def test_carbon_of_a_further_zone_ships_for_one_year(world: Folder) -> None:
     """Hours of 2022 serve a study of carbon in 2022, and are never filled into another year."""
     world.edit("regions.csv", "main,aws:eu-central-1,1.2", "north,aws:eu-north-1,1.1")
-    assert any("those of `carbon-2022`" in problem.fix for problem in world.problems())
+    assert any("the carbon of `carbon-2022`" in problem.fix for problem in world.problems())
     year = ("pack=[typical-2023, carbon-2022]",)
     said = "\n".join(map(str, world.problems(*year)))
     assert "without carbon in pack carbon-2022: carbon" in said

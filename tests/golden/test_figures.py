@@ -299,7 +299,7 @@ def _decisions(folder: Path) -> Iterator[str]:
         headers = [token, account] if n % 7 != 4 else [token]
         body = b"" if said is None else json.dumps(said).encode()
         try:
-            answered = answers(Head(method.encode(), path.encode(), headers), body)
+            answered = answers(Head(method.encode(), path.encode(), headers, True, False), body)
         except Refusal as refusal:
             answered = refusal.status, refusal.headers, refusal.body
         if isinstance(answered, tuple):

@@ -22,6 +22,7 @@ from wattlas.data.forecast_file import read_forecasts, read_vintages, read_weath
 from wattlas.data.intensity_file import read_intensities
 from wattlas.data.measured import derive
 from wattlas.data.measured.facts import given
+from wattlas.data.measured.layouts import LAYOUTS
 from wattlas.data.measured.names import hardware_of, names_of, point_id, slug
 from wattlas.data.profiles_file import read_profiles
 from wattlas.data.request_log import LogColumns, read_log
@@ -266,6 +267,11 @@ def _called() -> Iterator[str]:
             f"{hardware_of(values)!r}"
         )
     yield slug("Qwen/Qwen3 14B")
+    for layout in LAYOUTS.values():
+        yield f"{layout.id}: {layout.title}, {layout.kind}, {layout.rows} by {layout.key}"
+        yield f"   known by {layout.signs}"
+        for each in layout.fields:
+            yield f"   {each.quantity} {each.path} {each.unit!r} {each.how} {each.factor:g}"
     facts, problems = given(
         {
             "accuracy": ["0", "m=1", "m=0.5", "=2"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -25,10 +26,23 @@ from tests.golden.inputs.import_values import (
     WRONG,
     V,
 )
-from tests.golden.inputs.imports import CLOCKS, IN_COLUMNS, PLAIN, H, Option, T, days
+from tests.golden.inputs.imports import (
+    AUTUMN_DAY,
+    CLOCKS,
+    IN_COLUMNS,
+    NUMBERED,
+    PLAIN,
+    SPRING_DAY,
+    H,
+    Option,
+    T,
+    days,
+    hours_of_days,
+)
 from tests.golden.inputs.tables import hourly, without
 from tests.golden.telling import Lines, kept, outcome, plain, put
 from wattlas.data.importers import Imported, Layout, Rules, prepare, read_files
+from wattlas.data.importers import sheets as sheets_
 from wattlas.data.importers.recipes import RECIPES, layout_of, looks_like
 from wattlas.data.importers.units import scale_of, stated
 from wattlas.data.schema.hours import TIME
@@ -105,12 +119,22 @@ def _clocks(folder: Path) -> Iterator[str]:
         yield f"== hours in columns, {name}"
         told: Option = {"time_column": "d", "unit": "usd/mwh"} if "table" not in fields else {}
         yield from imported([put(folder, "t.csv", text)], **told, **fields)
+    for name, (spring, autumn) in NUMBERED.items():
+        usual = range(int(spring[0] != 0), 24 + int(spring[0] != 0))
+        for day, hours in ((SPRING_DAY, spring), (AUTUMN_DAY, autumn)):
+            yield f"== hours {name}, {day}"
+            file = put(folder, "t.csv", hours_of_days(("2024-06-01", usual), (day, hours)))
+            yield from imported([file], **PLAIN, **H, time_zone="Europe/Berlin")
     yield "== of two files, each with its own steps"
     first = put(folder, "a.csv", "d,h,p\n" + "\n".join(f"2024-06-01,{h},{h}" for h in range(1, 25)))
     second = put(
         folder, "b.csv", "d,h,p\n" + "\n".join(f"2024-06-02,{h},{h}" for h in range(1, 97))
     )
     yield from imported([first, second], **PLAIN, **H)
+    yield "== of two files, of which one alone does not tell its steps"
+    few = put(folder, "c.csv", "d,h,p\n2024-06-03,5,1\n2024-06-03,6,2\n")
+    yield from imported([few, first], **PLAIN, **H)
+    yield from imported([few], **PLAIN, **H)
 
 
 def _values(folder: Path) -> Iterator[str]:
@@ -142,6 +166,9 @@ def _values(folder: Path) -> Iterator[str]:
     yield from imported([third, first], **V)
     yield from imported([put(folder, "d.csv", "x\n1\n"), put(folder, "e.csv", ""), first], **V)
     yield from imported([], **V)
+    both, needless = [first, folder / "t.parquet"], frozenset(["separator", "sheet", "dates"])
+    for some in (both, both[:1], both[1:]):
+        yield from imported(some, **V, separator=",", sheet="x", dates="day-first", given=needless)
 
 
 def _recipes(folder: Path) -> Iterator[str]:
@@ -243,6 +270,7 @@ def uneven_frames() -> dict[str, pl.DataFrame]:
             .alias("price_usd_per_mwh")
         ),
         "tens": hourly("2023-06-01", 18, 10, A=6),
+        "many halves": hourly("2023-06-01", 4, 30, **dict.fromkeys("LKJIHGFEDCBA", 7)),
         "nothing": hourly("2023-06-01T00:30", 1, A=1),
         "kWh": hourly("2023-06-01", 30, A=0.01, B=3).with_columns(
             pl.col("price_usd_per_mwh") / 100
@@ -277,7 +305,8 @@ def _rules(_folder: Path) -> Iterator[str]:
     }
     for name, frame in frames.items():
         for way, rules in ways.items():
-            if way not in ("none", "linear", "average") and name not in UNEVEN:
+            usual = ("steps",) if name == "many halves" else ("none", "linear", "average")
+            if way not in usual and name not in UNEVEN:
                 continue
             yield f"== {name}, {way}"
             yield from outcome(
@@ -319,6 +348,13 @@ def _sheets(folder: Path) -> Iterator[str]:
                 yield f"== {name}, {sheet}"
                 file = book(folder / f"{name}.xlsx", **sheets)
                 yield from imported([file], **PLAIN, **T, sheet=sheet)
+    yield "== too large"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sheets_, "MOST_BYTES", 100)
+        yield from (
+            re.sub(r"unpacks to \S+", "unpacks to SIZE", line)
+            for line in imported([folder / "texts.xlsx"], **PLAIN, **T)
+        )
     yield "== with a separator of texts"
     yield from imported([folder / "texts.xlsx"], **PLAIN, **T, separator=";")
     for name, content in {"no.xlsx": b"PK", "no.xlsm": b"PK\x03\x04 and no more"}.items():

@@ -111,6 +111,16 @@ def _spoilt(folder: Path) -> Iterator[str]:
     for name, following in (
         ("whole", document),
         ("torn", {**document, "tables": {"price": {**document["tables"]["price"], "sha256": "1"}}}),
+        (
+            "half torn",
+            {
+                **document,
+                "tables": {
+                    **document["tables"],
+                    "price": document["tables"]["price"] | {"sha256": "1"},
+                },
+            },
+        ),
         ("odd", {}),
     ):
         put(folder / "p", NEXT, following)
@@ -192,6 +202,7 @@ def _embedded() -> Iterator[str]:
     pack = open_pack("typical-2023")
     until = np.datetime64("2023-02-03T00:00:00")
     frame = pack.frame("price", until)
+    yield f"kept: {[pack.frame(n, until) is pack.frame(n, until) for n in ('price', 'carbon')]}"
     yield (
         f"{frame.height} {frame.columns} {frame['zone'].n_unique()} {frame[TIME].min()} "
         f"{frame[TIME].max()}"

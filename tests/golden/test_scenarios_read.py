@@ -73,7 +73,7 @@ def _bad(folder: Path) -> Iterator[str]:
         file = put(folder, "other.yaml", text)
         for chosen in (
             (None, "s", "t", "u")
-            if name == "overrides"
+            if name.startswith("overrides")
             else (None, "x")
             if name == "scenarios"
             else (None,)

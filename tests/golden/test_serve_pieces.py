@@ -19,6 +19,7 @@ from tests.golden.pieces import (
     ledgers,
     planes,
     players,
+    rare,
     states,
     texts,
 )
@@ -39,6 +40,7 @@ GROUPS = (
     exports,
     players,
     callbacks,
+    rare,
 )
 SOLVED = ("shares", "routing")
 """Figures that a solver finds."""

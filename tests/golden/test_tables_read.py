@@ -23,11 +23,11 @@ from tests.golden.inputs.tables import (
     hourly,
     hours_frames,
 )
-from tests.golden.telling import Lines, kept, outcome, put, tell
+from tests.golden.telling import Lines, kept, outcome, plain, put, tell
 from wattlas.data.hours_checks import HoursTable, check_hours, lacks, told_gaps
 from wattlas.data.hours_units import suspicions
 from wattlas.data.pack_checks import check_path, guess_table
-from wattlas.data.place_checks import Site, implausible_trip, misplaced
+from wattlas.data.place_checks import Site, _place, implausible_trip, misplaced
 from wattlas.data.reader import dialect, numbers, stamps
 from wattlas.data.reader.cells import doubled, typed
 from wattlas.data.reader.source import read_table, source_of
@@ -255,6 +255,9 @@ def _stretches(folder: Path) -> Iterator[str]:
     yield from tell(times[TIME], f"times, {step:g} h")
     times, step = times_of(put(folder, "r.csv", without_zone(text)), "zone")
     yield from tell(times[TIME], f"times, {step:g} h")
+    minutes = "".join(f"2023-06-01T00:{m:02}:00Z,A,{m}\n" for m in range(4))
+    times, step = times_of(put(folder, "s.csv", HEAD + minutes), "zone")
+    yield from tell(times[TIME], f"minutes, {step:g} h")
     for size in (64, 1 << 20):
         before, dialect.PIECE_BYTES = dialect.PIECE_BYTES, size
         try:
@@ -263,6 +266,7 @@ def _stretches(folder: Path) -> Iterator[str]:
             dialect.PIECE_BYTES = before
         yield f"pieces of {size}: {[p.height for p in read]} {pl.concat(read)['__row'].to_list()}"
     yield f"lines {dialect.line_numbers(file)}"
+    yield from _heads(folder)
     wide = put(folder, "u.csv", text.replace("soon", "").encode("utf-16"))
     times, step = times_of(wide, "zone")
     yield from tell(times[TIME], f"of UTF-16, {step:g} h")
@@ -276,6 +280,30 @@ def _stretches(folder: Path) -> Iterator[str]:
     yield from tell(read_table(rows, TABLES["metros"], "k", stretch=stretch).frame, "without times")
 
 
+def _heads(folder: Path) -> Iterator[str]:
+    """The first bytes of files, which may end within a letter."""
+    letter = "é".encode()
+    contents = {
+        "cut within a letter": 63 * b"a" + letter + b"bc",
+        "another encoding at the end": 63 * b"a" + letter[:1],
+        "another encoding before": 60 * b"a" + b"\xe9" + 9 * b"b",
+        "just before": 61 * b"a" + b"\xe9" + 9 * b"b",
+        "another encoding at once": b"\xe9" + 99 * b"a",
+        "short, another encoding": b"a\xe9",
+        "a letter of three bytes": 62 * b"a" + "€".encode() + b"b",
+        "half of UTF-16": 64 * b"a\0",
+        "nearly UTF-16": 33 * b"a" + 31 * b"\0",
+        "returns": b"a\rb\r",
+        "all ends": b"a\rb\r\nc\n",
+    }
+    before, dialect.HEAD_BYTES = dialect.HEAD_BYTES, 64
+    try:
+        for name, content in contents.items():
+            yield f"{name}: {dialect._head(put(folder, 'head.csv', content))}"
+    finally:
+        dialect.HEAD_BYTES = before
+
+
 def without_zone(text: str) -> str:
     """The table without its second column."""
     return "\n".join(",".join(line.split(",")[::2]) for line in text.splitlines()[:9]) + "\n"
@@ -285,6 +313,8 @@ def _places(folder: Path) -> Iterator[str]:
     """Places and trips that cannot be, and single files judged as a whole."""
     for lat, lon, zone in PLACES:
         yield f"{lat} {lon} {zone}: {misplaced(Site(lat, lon), zone)}"
+    for text in ("+4151-08739", "-415106+0873918", "+0000+00000"):
+        yield f"{text}: {tuple(map(plain, (_place(text).lat_deg, _place(text).lon_deg)))}"
     oslo, austin = Site(59.9, 10.7), Site(30.3, -97.7)
     for rtt in (3001.0, 3000.0, 53.0, 54.5, 110.0, 0.1):
         yield (
@@ -298,6 +328,9 @@ def _places(folder: Path) -> Iterator[str]:
         "rtt_node_region.pairs",
         "price.misspelt",
         "points.cells",
+        "rtt_node_region.limits",
+        "egress.limits",
+        "metros.limits",
         "price.wide",
         "price.both missing",
         "carbon.cells",

@@ -79,6 +79,11 @@ def _whole(folder: Path) -> Iterator[str]:
         yield f"half written: {(folder / 'f.txt').exists()}"
     for fault in (OSError(28, "full"), pl.exceptions.ComputeError("No space (os error 28)")):
         yield from outcome(lambda fault=fault: _refused(folder / "f.txt", fault))
+    for other in (ValueError("of ours (os error 28)"), pl.exceptions.ComputeError("no number")):
+        try:
+            _refused(folder / "f.txt", other)
+        except (ValueError, pl.exceptions.ComputeError) as error:
+            yield f"as it is: {error!r}"
 
 
 def _refused(path: Path, fault: Exception) -> None:

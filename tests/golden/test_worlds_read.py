@@ -39,6 +39,9 @@ def _packed(folder: Path) -> Iterator[str]:
     months = load_months(folder, set=("time={start: 2023-06-01T00:00:00Z, hours: 24}",))
     for part in months:
         yield from tell(part.signals, "by month")
+    time = f"time={{start: {START}T00:00:00Z, hours: 24, step_h: 2}}"
+    for part in load_months(folder, set=(time,)):
+        yield from tell(part.signals, "by month, two hours")
     yield from outcome(lambda: load_months(folder, set=("nodes.only=[]",)).outline())
     yield from outcome(lambda: load_months(folder, set=("time={start: x, hours: 3}",)))
     yield from outcome(lambda: list(load_months(folder, set=("time.hours=31",))))

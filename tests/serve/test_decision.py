@@ -137,7 +137,10 @@ def test_who_has_no_place_is_told_the_class_and_the_metro(tmp_path: Path) -> Non
     answers = Decisions(plane, port)
     for path, headers, body in asked:
         with pytest.raises(Refusal) as refused:
-            answers(Head(b"POST", path, [*headers, (b"x-wattlas-token", TOKEN.encode())]), body)
+            answers(
+                Head(b"POST", path, [*headers, (b"x-wattlas-token", TOKEN.encode())], True, False),
+                body,
+            )
         assert (refused.value.status, refused.value.code) == (503, "no_place")
         assert str(refused.value) == "No place serves class `film` from `lagos`."
     plane.store.close()
@@ -201,7 +204,7 @@ def test_what_a_head_was_asked_before_changes_no_answer(tmp_path: Path) -> None:
     for header in (None, "flex", "default"):
         own = [] if header is None else [(b"x-service-tier", header.encode())]
         given = [key, (b"x-wattlas-token", TOKEN.encode()), *own]
-        head = Head(b"POST", b"/authz/v1/chat/completions", given)
+        head = Head(b"POST", b"/authz/v1/chat/completions", given, True, False)
         for model, tier in [*BODIES, *reversed(BODIES), *BODIES[::3]]:
             said = {"model": model, "messages": []} | (
                 {} if tier is None else {"service_tier": tier}

@@ -113,7 +113,7 @@ def test_the_usual_head_is_known() -> None:
 def test_only_so_many_heads_are_known() -> None:
     """Clients that send others each time fill no memory, and long heads are not kept."""
     heads = Heads()
-    head = Head(b"POST", b"/", [(b"content-length", b"1")])
+    head = Head(b"POST", b"/", [(b"content-length", b"1")], True, False)
     for n in range(3 * MOST_KNOWN):
         heads.keep(b"%d" % n, b"", head)
     known = sum(heads.find(b"%d" % n, b"") is not None for n in range(3 * MOST_KNOWN))

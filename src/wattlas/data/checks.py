@@ -320,7 +320,9 @@ def warn_places(draft: Draft) -> Iterator[Problem]:
 
 def warn_pue(draft: Draft) -> Iterator[Problem]:
     """A PUE that no site has is a percentage, or another figure."""
-    low, high = REGIONS["pue"].usual or (1.0, float("inf"))
+    usual = REGIONS["pue"].usual
+    assert usual is not None
+    low, high = usual
     for region in draft.regions.kept:
         pue = region.get("pue")
         if pue is not None and not low <= pue <= high:

@@ -136,7 +136,7 @@ def _fix_of_kind(kind: str, found_value: Any) -> str:
     if kind == "string_type":
         return (
             f'Write "{found_value}" in quotes.'
-            if found_value is not None
+            if found_value is not None and not isinstance(found_value, dict | list)
             else "Write text, or remove the line."
         )
     return "See: wattlas schema"

@@ -121,10 +121,11 @@ class Connection(asyncio.Protocol):
         if method == b"CONNECT":
             raise NOT_HTTP
         lines = [b"%b %b HTTP/%b" % (method, self.path, version.encode())]
+        usual = b"close" if version == "1.0" else b"keep-alive"
         for name, value in self.headers:
             if name == b"connection":
                 tokens = [token.strip() for token in value.split(b",")]
-                value = b", ".join(t for t in tokens if t.lower() != b"upgrade") or b"keep-alive"
+                value = b", ".join(t for t in tokens if t.lower() != b"upgrade") or usual
             if name != b"upgrade":
                 lines.append(name + b": " + value)
         return b"\r\n".join(lines) + b"\r\n\r\n"
@@ -234,14 +235,9 @@ class Server:
         """A line of every head, brought up to date now and then."""
         self._stopped = asyncio.Event()
 
-    @property
-    def should_exit(self) -> bool:
-        """Whether it was told to stop."""
-        return self.closing
-
-    @should_exit.setter
-    def should_exit(self, value: bool) -> None:
-        self.closing = value
+    def stop(self) -> None:
+        """Begin to drain."""
+        self.closing = True
         self._stopped.set()
 
     async def serve(self, sockets: list[socket.socket]) -> None:

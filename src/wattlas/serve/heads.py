@@ -50,7 +50,7 @@ class Head:
     __slots__ = ("expects", "headers", "keeps", "method", "note", "old", "path")
 
     def __init__(
-        self, method: bytes, path: bytes, headers: Headers, keeps: bool = True, old: bool = False
+        self, method: bytes, path: bytes, headers: Headers, keeps: bool, old: bool
     ) -> None:
         self.method, self.path, self.headers = method, path, headers
         self.keeps = keeps

@@ -172,7 +172,7 @@ class RunningService:
         ready()
         await self._stopped.wait()
         for server in self._servers:
-            server.should_exit = True
+            server.stop()
         await asyncio.gather(*serving)
         for task in others:
             task.cancel()

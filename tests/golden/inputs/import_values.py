@@ -12,8 +12,28 @@ from tests.golden.inputs.imports import (
 
 V: Option = {**T, "zone": "QQ", "stamps": "begin"}
 TWO = ("2024-06-01T00:00Z", "2024-06-01T01:00Z")
+MANY = [f"{letter}{n}" for n in "3120" for letter in "hgfedcba"]
+"""Names in no order, more than any list shows."""
+LONG = "".join(f"2024-06-01T00:00Z,{name},1\n" for name in MANY)
+WIDE = ",".join(MANY)
 VALUES: dict[str, tuple[str, Option]] = {
+    "many renamed": ("t,z,p\n" + LONG, {**T, "zone_column": "z", "rename": {"q": "N"}}),
+    "many, only others": ("t,z,p\n" + LONG, {**T, "zone_column": "z", "only": ("q",)}),
+    "many, where no row": ("t,z,p\n" + LONG, {**V, "where": {"z": "q"}}),
+    "many units": ("t,unit,p\n" + LONG, V),
+    "many columns": (
+        f"t,{WIDE}\n2024-06-01T00:00Z{',1' * 32}\n",
+        {"time_column": "t", "zone": "Q"},
+    ),
+    "many columns, none of them": (f"t,{WIDE}\n2024-06-01T00:00Z{',1' * 32}\n", V),
+    "many columns of words": (f"t,{WIDE}\n2024-06-01T00:00Z{',x' * 32}\n", {"time_column": "t"}),
+    "many words": ("t,p\n" + "".join(f"2024-06-01T0{n}:00Z,w{7 - n}\n" for n in range(6)), V),
     "decimal commas": (days(*TWO, values=["1,5", "2,25"], sep=";", head="t;p"), V),
+    "above it what looks like a header": (f"t,of ours\nx,p\n{days(*TWO)}", V),
+    "nothing but times": ("t\n2024-06-01T00:00Z\n", {"time_column": "t", "zone": "QQ"}),
+    "nothing but times, wide": ("t\n2024-06-01T00:00Z\n", {"time_column": "t"}),
+    "no column of a pattern": (days(*TWO), {**V, "value_column": "~q.*"}),
+    "no wide column": (days(*TWO), {"time_column": "t", "wide": "~q.*"}),
     "thousands": (days(*TWO, values=['"1,234.5"', "7"]), V),
     "open marks": (days(*TWO, values=['"1,234"', '"2,345"']), V),
     "open marks, said": (days(*TWO, values=['"1,234"', '"2,345"']), {**V, "decimal": ","}),
@@ -111,6 +131,10 @@ VALUES: dict[str, tuple[str, Option]] = {
     "wide": (
         "t,DE [€/MWh],FR\n2024-06-01T00:00Z,1,2\n2024-06-01T01:00Z,3,\n",
         {"time_column": "t", "factor": 2.0},
+    ),
+    "wide with a nameless column": (
+        "t,DE,,\n2024-06-01T00:00Z,1,2,\n2024-06-01T01:00Z,3,,\n",
+        {"time_column": "t"},
     ),
     "wide by pattern": (
         "t,DE price,FR load\n2024-06-01T00:00Z,1,2\n",
@@ -225,6 +249,15 @@ JSONS: dict[str, Any] = {
     "lists within": [{"t": TWO[0], "p": 2, "xs": [{"n": 1}, {"n": 2}]}],
     "lists beside": {"t": list(TWO), "p": [1, 2], "unit": "EUR", "short": [1]},
     "matrix": {"a": {"x": 1, "y": None}, "b": {"x": 3, "y": 2.5}},
+    "a matrix of which a row has words": {
+        "a": {"x": 1, "y": None},
+        "b": {"x": 3, "y": 2.5},
+        "c": {"x": 3, "y": "z"},
+        "d": {},
+    },
+    "lists of several kinds within": [{"t": TWO[0], "p": 2, "xs": [{"n": 1}, 2], "ys": []}],
+    "lists of two lengths": {"t": list(TWO), "p": [1, 2], "q": [3, 4], "long": [1, 2, 3]},
+    "objects beside lists": {"t": [{"t": TWO[0], "p": 2}], "u": [{"t": TWO[1], "p": 3}]},
     "within objects": {"meta": {"n": 1}, "body": {"rows": [{"t": TWO[0], "p": 9}]}},
     "nothing": {"a": 1},
     "empty": [],

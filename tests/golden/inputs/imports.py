@@ -71,6 +71,23 @@ IN_COLUMNS: dict[str, tuple[str, Option]] = {
 }
 
 
+def hours_of_days(*days_: tuple[str, Sequence[int]]) -> str:
+    """Numbered hours of some days."""
+    return "\n".join(["d,h,p", *(f"{d},{h},{h}.5" for d, hours in days_ for h in hours)]) + "\n"
+
+
+SPRING_DAY, AUTUMN_DAY = "2024-03-31", "2024-10-27"
+NUMBERED: dict[str, Sequence[Sequence[int]]] = {
+    "counted from 0": (range(23), range(25)),
+    "counted from 1": (range(1, 24), range(1, 26)),
+    "by the clock from 0": ([0, 1, *range(3, 24)], [0, 1, 2, *range(2, 24)]),
+    "by the clock from 1": ([1, 2, *range(4, 25)], [1, 2, 3, *range(3, 25)]),
+    "of no day": (range(24), range(24)),
+    "in part": (range(5), range(7)),
+}
+HOURLESS = ("noon", "night", "dawn", "late", "3")
+
+
 CLOCKS: dict[str, tuple[str, Option]] = {
     "as is": (days("2024-06-01 00:00", "2024-06-01 01:00"), T),
     "autumn": (days(*walls(AUTUMN, 6, "Europe/Berlin")), BERLIN),
@@ -110,6 +127,24 @@ CLOCKS: dict[str, tuple[str, Option]] = {
         days("2024-03-31 01:00", "2024-03-31 02:00", "2024-03-31 03:00"),
         BERLIN,
     ),
+    "spring with quarter hours": (
+        days(*[f"2024-03-31 0{t}" for t in ("1:45", "2:30", "2:00", "2:45", "2:15", "3:00")]),
+        BERLIN,
+    ),
+    "no hours": ("d,h,p\n" + "".join(f"2024-06-01,{h},1\n" for h in HOURLESS), H),
+    "one at four minutes past": (
+        days("2024-06-01 00:04", "2024-06-01 01:00", "2024-06-01 02:00"),
+        T,
+    ),
+    "all at four minutes past": (days("2024-06-01 00:04", "2024-06-01 01:09"), T),
+    "one at the last second": (
+        days("2024-06-01 00:59:59", "2024-06-01 01:59:00", "2024-06-01 02:59:59"),
+        T,
+    ),
+    "all at a last second": (days("2024-06-01 00:59:59", "2024-06-01 01:29:59"), T),
+    "a last second, minutes at will": (days("2024-06-01 00:57:59", "2024-06-01 01:59:59"), T),
+    "days, of which one has an hour": (days("2024-06-01", "2024-06-02 05:00"), T),
+    "no times": (days("2024-03-31 01:00", "now", "today", "later", "soon"), BERLIN),
     "spring with an empty hour": (
         days("2024-03-31 01:00", "2024-03-31 02:00", "2024-03-31 03:00", values=[1, "", 3]),
         BERLIN,
@@ -186,6 +221,14 @@ CLOCKS: dict[str, tuple[str, Option]] = {
     "a step given": (
         days("2024-06-01 01:00", "2024-06-01 02:00"),
         {**T, "stamps": "end", "step_min": 30},
+    ),
+    "ranges of full hours, then of times": (
+        days("2024-06-01 0-1", "2024-06-01 01:00-02:00", "2024-06-01 02:00-03:00"),
+        T,
+    ),
+    "ranges but for one": (
+        days(*[f"2024-06-01 0{h}:00 - 0{h + 1}:00" for h in range(4)], "2024-06-01 04:00"),
+        T,
     ),
     "ranges": (
         days("2024-06-01 00:00 - 01:00", "2024-06-01 01:00 - 02:00", "2024-06-01 02:00 - 03:00"),

@@ -137,7 +137,15 @@ SPOILT = {
         "us",
     ),
     "rtt_node_region": NewTable(
-        pl.DataFrame({"node": ["n", "n"], "region": ["r", "x"], "rtt_ms": [5000.0, 1.0]}), "us"
+        pl.DataFrame(
+            {
+                "node": ["n", "n", *"zyxwv"],
+                "region": ["r", "x", *"edcba"],
+                "rtt_ms": [5000.0, 1.0, *range(5)],
+            },
+            strict=False,
+        ),
+        "us",
     ),
     "nodes": NewTable(
         pl.DataFrame({"node": ["n"], "lat_deg": [10.0], "lon_deg": [60.0], "region": ["q"]}),

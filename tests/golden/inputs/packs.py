@@ -27,6 +27,21 @@ LOGS: dict[str, tuple[str, dict[str, Any]]] = {
         + "2024-05-03 01:00:00,,a\n2024-05-02 05:00:00,,a\n",
         {"time_zone": "Europe/Oslo"},
     ),
+    "without a place in part": (
+        "t,m,k\n"
+        + "".join(
+            f"2024-05-01T{h:02}:00:00Z,oslo,a\n2024-05-01T{h:02}:00:00Z,delhi,b\n"
+            for h in range(24)
+        )
+        + "2024-05-01T05:00:00Z,,a\n",
+        {},
+    ),
+    "on a day of two clocks": (
+        "t,m,k\n"
+        + "".join(f"2024-10-27 {h:02}:30:00,oslo,a\n" for h in range(24))
+        + "".join(f"2024-10-{d} {h:02}:30:00,oslo,a\n" for d in (26, 28) for h in range(24)),
+        {"time_zone": "Europe/Oslo"},
+    ),
     "epochs": (
         "t,m,k\n"
         + "".join(
@@ -96,6 +111,14 @@ TABLES: dict[str, str] = {
     "choices.wrong": CHOICES + "r,1,a,80,200,0.3,0.01,1,s,x\nr,1,a,0.7,-3,0.1,-0.005,1,t,x\n"
     "q,1,a,0.8,fast,0.3,0.01,0,t,x\np,1,a,0.8,3,0.3,0.01,1,t,x\n",
     "choices.wide": "respondent,price_1,price_2,time_1,time_2,choice\nr,1,2,3,4,1\n",
+    "choices.numbered": CHOICES.strip() + ",foo_1,foo_2,bar_2,bar_3\n"
+    "r,1,a,0.8,200,0.3,0.01,1,s,x,1,2,3,4\nr,1,b,0.7,300,0.1,0.005,0,s,x,1,2,3,4\n",
+    "choices.half bad": CHOICES + "r,1,a,0.8,200,0.3,0.01,maybe,s,x\n"
+    "r,1,b,0.7,300,0.1,0.005,0,s,x\nq,1,a,0.8,200,0.3,0.01,0,t,x\nq,1,b,0.8,x,0.3,0.01,0,t,x\n"
+    "p,1,a,0.8,200,0.3,0.01,0,t,x\n",
+    "choices.wide of many": "respondent,"
+    + ",".join(f"{name}_{n}" for name in ("price", "time", "gain") for n in (2, 1))
+    + ",choice\nr,1,2,3,4,5,6,1\n",
     "choices.turned whole": "x,a\nrespondent,1\ntask,1\nalternative,2\naccuracy,1\nlatency_ms,3\n"
     "carbon_g,1\nprice_usd,1\n",
     "choices.turned": "x,a,b\nrespondent,1,2\ntask,1,1\naccuracy,1,1\nchosen,1,0\n",
@@ -115,6 +138,7 @@ TABLES: dict[str, str] = {
     "profiles.of a tool": RUNS,
     "profiles.vision": "model,accuracy,images_per_s,device,batch,pixels\na,0.8,500,H100,64,224\n"
     "b,0.7,100,H10,,\na,0.8,500,H100,64,224\n",
+    "profiles.vision of nothing": "model,accuracy,images_per_s,device,batch,pixels\n",
     "profiles.percent": "model,top1,images_per_s,power_w,energy_j\na,0.8,500,300,\nb,0.7,100,,2\n",
     "profiles.energy": "model,top1,images_per_s,power_w,energy_j\na,80,500,300,\nb,70,100,,2\n",
 }
@@ -147,6 +171,16 @@ MEASURED: dict[str, tuple[Any, dict[str, list[str]], dict[str, Any]]] = {
         BENCH,
         {"accuracy": ["0.6"], "accelerators": ["2"], "energy_j": ["36000"]},
         {"only": "plover"},
+    ),
+    "vllm as it is said": (
+        BENCH,
+        {"accuracy": ["0.6"], "accelerators": ["2"], "energy_j": ["36000"]},
+        {"layout": "vllm-bench"},
+    ),
+    "timm as it is said, of none": (
+        TIMM,
+        {"accuracy": ["0.8"], "power_w": ["9"]},
+        {"layout": "timm", "only": "no such model"},
     ),
     "vllm of another": (BENCH, {}, {"layout": "aiperf"}),
     "vllm of a table": (RUNS, {}, {"layout": "vllm-bench"}),
@@ -181,6 +215,12 @@ MEASURED: dict[str, tuple[Any, dict[str, list[str]], dict[str, Any]]] = {
     "images": (IMAGES, {"accuracy": ["0.5"]}, {}),
     "timm": (TIMM, {"accuracy": ["0.8"], "hardware": ["H100"]}, {}),
     "timm by power": (TIMM, {"accuracy": ["0.8"], "power_w": ["250"]}, {}),
+    "timm, of which one says its power": (
+        "model,device,infer_samples_per_sec,infer_batch_size,infer_img_size,power_w\n"
+        "plover_s,H100,500,64,224,\nheron_s,H100,300,64,224,400\n",
+        {"accuracy": ["0.8", "heron_s=0.7"]},
+        {},
+    ),
     "timm lacking": (TIMM, {"hardware": ["H10"]}, {}),
     "timm of nothing": (TIMM, {"accuracy": ["0.8"], "power_w": ["9"]}, {"only": "x"}),
     "zeus": (
@@ -209,6 +249,7 @@ MEASURED: dict[str, tuple[Any, dict[str, list[str]], dict[str, Any]]] = {
     "points already": ("point,variant\na,b\n", {}, {}),
     "unknown": ({"a": 1}, {}, {}),
     "no objects": ([1], {}, {}),
+    "no objects beside one": ([BENCH, 1], {}, {}),
     "no json": ("{", {}, {}),
     "nothing": ("model_id,energy_per_token_joules,output_throughput_tokens_per_sec\n", {}, {}),
     "failed": (

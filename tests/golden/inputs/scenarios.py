@@ -263,5 +263,6 @@ GOOD: dict[str, Sets] = {
         "objective={minimise: carbon, carbon_price_usd_per_t: 3, cost_cap_share: 1.1, window: day}",
     ),
     "objective by cost": ("objective={carbon_cap_t: 0.5, window: hour}",),
+    "pue at its limits": ("regions.north.pue=1", "regions.south.pue=3"),
     "gone far": ("regions.north.pue=3.5", "metros.oslo.timezone=Asia/Tokyo"),
 }

@@ -41,6 +41,8 @@ FILES: dict[str, str | bytes] = {
     "price.utf16": PRICES.replace("NO", "Ø").encode("utf-16"),
     "price.utf16be": PRICES.encode("utf-16-be"),
     "price.cp1252": PRICES.replace("NO", "Zürich").encode("cp1252"),
+    "price.no letter": PRICES.replace("NO", "Zx").encode().replace(b"x", b"\x81\xfc"),
+    "price.utf16 cut off": PRICES.encode("utf-16")[:-1],
     "price.returns": PRICES.replace("\n", "\r"),
     "price.windows": PRICES.replace("\n", "\r\n"),
     "price.gzip": _packed(PRICES),
@@ -48,6 +50,8 @@ FILES: dict[str, str | bytes] = {
     "price.empty lines": PRICES.replace("\n", "\n\n,,\n"),
     "price.nameless": PRICES.replace("\n", ",\n"),
     "price.nameless filled": PRICES.replace("mwh\n", "mwh,\n").replace("Z,NO", "Z,NO,7"),
+    "price.nameless filled once": PRICES.replace("\n", ",\n").replace("0.4,", "0.4,7"),
+    "price.commas of some": PRICES.replace(",", ";").replace(".", ",").replace("39,1", "39"),
     "price.twice": PRICES.replace("zone,", "zone,zone,"),
     "price.ragged": PRICES + "2023-06-01T04:00:00Z,NO,1,2,3\n",
     "price.short": PRICES + "2023-06-01T04:00:00Z,NO\n",
@@ -62,12 +66,29 @@ FILES: dict[str, str | bytes] = {
     "price.other case": PRICES.replace("zone", "Zone"),
     "price.missing below comments": "# c\n# d\n" + PRICES.replace("price_usd_per_mwh", "price"),
     "price.wide": "time_utc,DE,FR\n2023-06-01T00:00:00Z,1,2\n",
+    "price.wide of many": "time_utc,"
+    + ",".join(f"{z}{n}" for n in "10" for z in "EDCBA")
+    + f"\n2023-06-01T00:00:00Z{',1' * 10}\n",
+    "price.others of many": "time_utc,zone,"
+    + ",".join(f"{z}{n}" for n in "10" for z in "EDCBA")
+    + f"\n2023-06-01T00:00:00Z,NO{',1' * 10}\n",
     "price.both missing": "a,b\n1,2\n",
     # cells
     "price.cells": HEAD + "2023-06-01T00:00:00Z,NO,\n2023-06-01T01:00:00Z,NO,NaN\n"
     "2023-06-01T02:00:00Z,NO,inf\n2023-06-01T03:00:00Z,NO,-inf\n2023-06-01T04:00:00Z,NO,-7\n"
     "2023-06-01T05:00:00Z,,5\n,NO,5\n2023-06-01 07:00,NO,5\n2023-06-01T08:00:00+02:00,NO,5\n"
     'yesterday,NO,5\n2023-06-01T10:00:00Z,NO,4 USD\n2023-06-01T11:00:00Z,NO,"1,234.5"\n',
+    "rtt_node_region.limits": "node,region,rtt_ms\n"
+    + "".join(f"n,r{n},{v}\n" for n, v in enumerate((-1, 0, 2000, 2000.5))),
+    "egress.limits": "node,region,egress_usd_per_gb\n"
+    + "".join(f"n,r{n},{v}\n" for n, v in enumerate((-1, 0, 10, 10.5))),
+    "metros.limits": METROS
+    + "".join(
+        f"m{n},{lat},{lon},{p},UTC\n"
+        for n, (lat, lon, p) in enumerate(
+            ((90, 180, 0), (-90, -180, 1e9), (90.5, 0, -1), (0, 180.5, 1.5e9), (-91, -181, 1))
+        )
+    ),
     "price.many wrong": HEAD + "".join(f"2023-06-01T0{h}:00:00Z,NO,x{h}\n" for h in range(9)),
     "price.doubled": PRICES + PRICES[len(HEAD) :] * 3,
     "price.comma decimals": PRICES.replace(",", ";")
@@ -135,6 +156,16 @@ NUMBERS = {
     "mixed": ["1.5", "1,5"],
     "words": ["n/a", "x", "-", "3"],
     "twice": ["1.234.567", "1.234"],
+    "twice and plain": ["1.234.567", "1.25"],
+    "twice alone": ["1.234.567", "12.345.678"],
+    "doubtful and plain": ["1.234", "1.25", "7"],
+    "doubtful, of four": ["1234.567", "1.234"],
+    "doubtful of nothing": ["0.123", "1.234"],
+    "both doubtful": ["1.234", "1,234"],
+    "of three and more": ["1.234", "12.345", "123.456", "1234"],
+    "commas twice": ["1,234,567", "1.5"],
+    "comma at first": [",123", "1.234"],
+    "exponent of a comma": ["1,5e3", "2"],
     "signs": ["+1,5", "+2"],
     "none": [None, None],
     "four": ["1,2345", "2"],
@@ -214,6 +245,8 @@ ORDERS = (
     [],
     ["12/12/2023"],
     ["12-13-2023"],
+    ["1.6.2023", "2/6/2023"],
+    ["1-6-2023", "12/6/2023"],
 )
 
 

@@ -205,6 +205,7 @@ SETS: dict[str, tuple[str, ...]] = {
     "profiles of no table": ("offer.points=[p]",),
     "profiles of a pack": ("pack=[./world, typical-2023]", "offer.points=[x]"),
     "over, too long": ("pack=[./world, ./over]", f"time={{start: {START}T06:00:00Z, hours: 13}}"),
+    "over a whole world": ("pack=[typical-2023, ./world]",),
     "under": ("pack=[./over, ./world]",),
     "more": ("pack=[./world, ./more]",),
     "more, by average": ("pack=[./world, ./more]", "signals.decide_by=average"),
@@ -218,6 +219,7 @@ SETS: dict[str, tuple[str, ...]] = {
         "signals.price={table: own.csv, missing: pack, scale: 1.0e-4}",
         "time.hours=24",
     ),
+    "constants, tiny": ('signals.price.constant={"NO": 0.001, IN: 0.002}', "time.hours=24"),
     "price unknown": ("signals.price.unknown=true", "time.hours=24", "objective.minimise=carbon"),
     "own price, unknown": ("signals.price={table: own.csv, unknown: true}",),
     "days and a half": (
@@ -228,6 +230,7 @@ SETS: dict[str, tuple[str, ...]] = {
     ),
     "days by hand": ("time={start: 2023-06-01T00:00:00Z, hours: 24, sample: {days_per_month: 1}}",),
     "hours alone of a pack": ("pack=./half",),
+    "hours and facts alone": ("pack=[./half, ./facts]",),
     "outline wrong": ("regions.north.zone=null", "nodes.only=[]"),
     "own price, missing, all": ("signals.price={table: own.csv, missing: pack}",),
     "missing without": ("signals.price.missing=pack",),

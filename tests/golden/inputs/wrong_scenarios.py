@@ -86,6 +86,11 @@ WRONG: dict[str, Sets] = {
         "network.node_region={table: null}",
         "network.egress={default_usd_per_gb: null, pairs: {n1: {north: 1}}}",
     ),
+    "trips of no place": (
+        "network={metro_node: {model: fitted}, node_region: {model: fitted, table: null}}",
+        "metros.oslo.node=m0",
+        *(f"nodes.m{n}={{region: north}}" for n in range(5)),
+    ),
     "trips too fast": ("network.node_region.pairs={n1: {south: 3}, n2: {north: 4000}}",),
     "demand": ("demand=null",),
     "demand shares": (
@@ -179,10 +184,32 @@ WRONG: dict[str, Sets] = {
     "packs": ("pack=[typical-2022, .]",),
     "offer": ("offer={points: [x], profiles: choices.csv}",),
     "waiting": ("classes.b.may_wait_h=1.5",),
+    "no nodes": (
+        "nodes={n1: null, n2: null}",
+        "metros.oslo.node=null",
+        "network.node_region={table: null, model: fitted}",
+    ),
+    "no prices under a cap of cost": (
+        "signals.price={constant: null}",
+        "objective={minimise: carbon, cost_cap_usd: 5}",
+    ),
+    "no prices under a share of cost": (
+        "signals.price={constant: null}",
+        "objective={minimise: carbon, cost_cap_share: 1.5}",
+    ),
     "no places": ("metros={oslo: null, delhi: null}",),
     "no id": ("classes.c={latency_budget_ms: 4}", "metros.osl={population: 5}"),
     "no signal": ("signals.price={constant: null}",),
     "wrong region": ("regions.south.pue=null",),
+    "totals of days without hours": (
+        "demand.population=null",
+        "demand.totals={table: by day.csv, weekend_factor: 0}",
+    ),
+    "nodes of clouds": ('nodes."aws:eu-north-1"={}', 'nodes."aws:eu-nowhere-1"={region: north}'),
+    "old keys that are odd": (
+        "regions={north: {capacity_gpu: x, rent_usd_per_gpu_h: y}, south: {capacity_gpu: [1]}}",
+    ),
+    "settings inside what is none": ("title.of=1", "time.start.of.day=2", "classes.a.name.b=3"),
     "setting": ("regions",),
     "setting of nothing": ("=3",),
     "setting of no path": ("a..b=3",),
@@ -199,6 +226,7 @@ TEXTS: dict[str, str] = {
     "twice, the second with one twice": "name: a\nx: 1\nx: {y: 1, y: 2}\n",
     "odd keys": "name: a\n? [x]\n: 3\n",
     "alias of itself": "name: a\nx: &x\n  y: *x\n",
+    "aliases of themselves": "name: a\nx: &x\n  y: *x\nz: {k: 1, k: 2}\nw: &w\n  v: *w\n",
     "merged": "base: &b {share: 1}\nname: a\nmetros: {<<: *b, oslo: {lat_deg: 1}}\n",
     "bad number": "name: a\ntime: {start: !!int x}\n",
     "deep": "name: a\nx: " + "[" * 60 + "]" * 60,
@@ -206,6 +234,8 @@ TEXTS: dict[str, str] = {
     "unknown": "nam: a\nmetro: {}\n",
     "overrides": "name: a\noverrides: {x: 3, y: {a..b: 1}, z: {regions.oslo.pue: x, nme: 3}}\n"
     "scenarios: {s: [x, q], t: 5, u: y}\n",
+    "overrides of several lines": "name: a\noverrides:\n  x:\n    regions.oslo:\n      pue: 1.2\n"
+    "      queue_ms: fast\n    time:\n      hours: many\nscenarios:\n  s: [x]\n",
     "scenarios": "name: a\nscenarios: [x]\n",
     "null": "name:\n",
     "true": "name: a\nnotice: true\ntime: {hours: 2.5, sample: {days_per_month: 29}}\n",

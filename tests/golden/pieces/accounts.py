@@ -14,7 +14,7 @@ from wattlas.errors import WattlasError
 from wattlas.serve.accounts import figures, rows_of
 from wattlas.serve.corrections import Revised, correct, correct_request
 from wattlas.serve.decision import Asked, Decision, End, Facts, Reason, Settlement
-from wattlas.serve.ledger.journal import Batch, Row
+from wattlas.serve.ledger.journal import Batch
 from wattlas.serve.ledger.sqlite import SqliteStore
 from wattlas.serve.metered_hours import correct_energy, shared
 from wattlas.serve.schedule import Schedule
@@ -40,7 +40,7 @@ def two_hours() -> Schedule:
     return Schedule(parse_part(json.dumps({**plan, "hours": [hour, later]}).encode(), "s"))
 
 
-def made_rows(made: Schedule) -> list[Row]:
+def requests() -> list[tuple[Decision, Settlement]]:
     """Requests in, before and after both hours, at every place, in every way of metering."""
     ended = []
     meters = (("", None), ("m", 120.0), ("no-reading", None), ("m", 1e9), ("odd-reading", None))
@@ -77,14 +77,19 @@ def made_rows(made: Schedule) -> list[Row]:
             joules,
         )
         ended.append((decision, outcome))
-    return rows_of(lambda: made)(ended)
+    return ended
 
 
 def accounts(folder: Path) -> Iterator[str]:
     """Rows, corrections of all kinds, and what is refused."""
     made = two_hours()
-    rows = made_rows(made)
+    ended = requests()
+    rows = rows_of(lambda: made)(ended)
     yield from map(words, rows)
+    at_s = two_hours().hours[1].table.issued_s
+    for begin_s, end_s in ((at_s, 1e12), (0.0, at_s - 600.0), (at_s - 3600.0, at_s)):
+        some = [pair for pair in ended if begin_s <= pair[0].facts.utc_s < end_s]
+        yield f"vintages of some: {[row.vintage for row in rows_of(lambda: made)(some)]}"
     yield from map(words, rows_of(lambda: None)([]))
     for place in (*PLACES, *OTHERS):
         for tokens, joules in (((10, 20), None), ((10, None), None), ((1, 1), 9.0), ((1, 1), 1e9)):

@@ -20,6 +20,7 @@ METERS: tuple[dict[str, Any], ...] = (
     {"header": "X-J", "unit": "mJ"},
     {"field": "usage.j", "unit": "Wh", "covers": "server"},
     {"field": "j", "unit": "kWh", "it_per_metered": 2.0},
+    {"field": "usage.power.j", "unit": "J"},
 )
 READINGS = (1, 2.5, b"3", b"x", True, None, "4", 0, -1, inf, nan, 1e308, b"nan")
 BODIES: tuple[Any, ...] = (
@@ -27,6 +28,8 @@ BODIES: tuple[Any, ...] = (
     {"usage": {"j": 0.5}},
     {"j": 0.25},
     {"j": {}},
+    {"usage": {"power": {"j": 3, "power": 4}}},
+    {"usage": {"power": 5}},
     {"usage": 7},
     None,
     [],

@@ -172,6 +172,8 @@ def configs(folder: Path) -> Iterator[str]:
         for each in mismatches(config, made):
             yield f"   mismatch {each.where}: {each.what} | {each.fix}"
         yield from (f"   {line}" for line in derived(config, where[0]))
+    path.write_text(json.dumps({**plain, "gateway": None, "decisions": None}))
+    yield from problems(lambda: read_config(path), folder)
     for text in ("[::1]:80", "h:0", "0.0.0.0:8080"):
         yield f"{text} is {host_port(text)}"
 
@@ -221,6 +223,7 @@ SCHEDULES: tuple[tuple[Path_, Any], ...] = (
     (("usual",), {}),
     ((*HOUR, "issued_utc"), "noon"),
     ((*HOUR, "issued_utc"), "2026-11-29T12:00:00"),
+    ((*HOUR, "issued_utc"), "2026-11-29T17:30:00+05:30"),
     ((*HOUR, "hold_s"), 0),
     ((*HOUR, "vintage"), 7),
     ((*SET, "class"), "video"),
@@ -289,7 +292,7 @@ def schedules(folder: Path) -> Iterator[str]:
     later = {**hour, "issued_utc": "2026-11-29T13:00:00+00:00", "vintage": "later"}
     for name, hours in (
         ("twice", [hour, hour]),
-        ("backwards", [later, hour]),
+        ("backwards", [{**later, "issued_utc": "2026-11-29T14:00:00Z"}, later, hour]),
         ("a gap", [hour, {**later, "issued_utc": "2026-12-01T13:00:00Z"}]),
     ):
         path.write_text(json.dumps({**plain, "hours": hours}))

@@ -138,6 +138,13 @@ def recordings(folder: Path) -> Iterator[str]:
             now[1] += passed + moved
             keeper.watch_clock()
             tell(f"the clock moves by {moved:+g} s in {passed:g} s")
+        await keeper.record()
+        for passed, open_first in ((0.75, 0), (0.25, 0), (0.125, 0), (0.5, 1), (0.5, 0)):
+            some(open_first)
+            before = keeper.recorded_s
+            now[0], now[1] = now[0] + passed, now[1] + passed
+            await keeper._turn()
+            tell(f"{passed} s later, recorded {keeper.recorded_s - before:g} s later")
         some(1)
         now[0] += FORGOTTEN_S + 1
         now[1] += FORGOTTEN_S + 1

@@ -103,6 +103,9 @@ def demo(folder: Path) -> Iterator[str]:
     for hour in never.schedule.hours:
         object.__setattr__(hour, "threshold_usd", {"chat~green": None})
     yield f"never pays: {never.begins_s()}"
+    for hour in never.schedule.hours:
+        object.__setattr__(hour, "issued_utc", hour.issued_utc.replace(tzinfo=None))
+    yield f"without a zone: {never.begins_s()}"
 
     async def made() -> Demo:
         return Demo(told, folder, 600.0, None)
@@ -141,7 +144,7 @@ def demo(folder: Path) -> Iterator[str]:
         asked = f"{method!r} {path!r} {host.replace(str(port), 'PORT')}"
         try:
             status, headers, body = playing._shown(
-                Head(method, path, [(b"host", host.encode())]), b""
+                Head(method, path, [(b"host", host.encode())], True, False), b""
             )
             yield f"{asked} {status} {headers} {body[:30]!r} {body[-90:]!r}"
         except Refusal as refusal:
@@ -172,7 +175,9 @@ async def simulated() -> list[str]:
             await asyncio.sleep(0.005)
     lines = []
     for content in ("one two three", "", 7):
-        body = json.dumps({"model": "m", "messages": [{"content": content}, {}]}).encode()
+        body = json.dumps(
+            {"model": "m", "messages": [{"content": content}, {"content": "and more"}, {}]}
+        ).encode()
         writer.write(b"POST / HTTP/1.1\r\nContent-Length: %d\r\nx: y\r\n\r\n%b" % (len(body), body))
         head = await reader.readuntil(b"\r\n\r\n")
         lines.append(f"{head!r} {await reader.readexactly(int(head.split()[-1]))!r}")

@@ -182,10 +182,12 @@ def heads(_folder: Path) -> Iterator[str]:
         )
         yield f"{names} {head.expects} {told}"
     for length in (2047, 2048):
-        known.keep(b"a", (length - 1) * b"b", Head(b"G", b"/", [(b"content-length", b"1")]))
+        known.keep(
+            b"a", (length - 1) * b"b", Head(b"G", b"/", [(b"content-length", b"1")], True, False)
+        )
         yield f"{length} bytes: {known.find(b'a', (length - 1) * b'b') is not None}"
     for n in range(1030):
-        known.keep(b"k%d" % n, b"", Head(b"G", b"/", [(b"content-length", b"1")]))
+        known.keep(b"k%d" % n, b"", Head(b"G", b"/", [(b"content-length", b"1")], True, False))
     first, last = known.find(b"k0", b""), known.find(b"k1029", b"")
     yield f"of 1030 the first {first is not None}, the last {last is not None}"
     yield repr(head_of(299, [(b"a", b"b")], b"c: d")) + repr(answer_of(200, [], b"xyz", b"e: f"))

@@ -200,7 +200,11 @@ def find_columns(
     wide = find(free, layout.wide) if layout.wide else free
     if not wide or len(open_keys) > 1:
         raise InputError([_no_values(layout, label, open_keys)])
-    return replace(columns_of, values={c: zone_of(c) for c in wide}, wide=open_keys[0]), []
+    names = {c: zone_of(c) for c in wide}
+    if not all(names.values()):
+        what, fix = "a column of values has no name", "Name it, or leave it out."
+        raise InputError([Problem("(header)", what, fix, label)])
+    return replace(columns_of, values=names, wide=open_keys[0]), []
 
 
 def _keys(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import polars as pl
 
@@ -21,7 +21,7 @@ def named(frame: pl.DataFrame, layout: Layout, raws: Sequence[Raw]) -> pl.DataFr
     if unknown:
         what = f"no `{unknown[0]}` is in the files; there are: "
         what += ", ".join(sorted(map(str, there))[: 3 * SHOWN])
-        fix = did_you_mean(unknown[0], there) or "Correct --rename."
+        fix = _fix(unknown[0], there, "--rename")
         raise InputError([raws[0].problem("--rename", what, fix)])
     if layout.rename:
         frame = frame.with_columns(pl.col(k).replace(dict(layout.rename)) for k in layout.keys)
@@ -36,9 +36,15 @@ def named(frame: pl.DataFrame, layout: Layout, raws: Sequence[Raw]) -> pl.DataFr
     if lacking:
         what = f"there is no {key} `{lacking[0]}` in the files; there are: "
         what += ", ".join(have[: 3 * SHOWN])
-        fix = did_you_mean(lacking[0], have) or "Correct --only."
+        fix = _fix(lacking[0], have, "--only")
         raise InputError([raws[0].problem("--only", what, fix)])
     return frame.filter(pl.col(key).is_in(list(layout.only)))
+
+
+def _fix(name: str, known: Iterable[str], option: str) -> str:
+    """A guess; that there are others was told."""
+    guess = did_you_mean(name, known)
+    return guess if guess.startswith("Did") else f"Correct {option}."
 
 
 def _alike(frame: pl.DataFrame, key: str, raw: Raw) -> list[Problem]:

@@ -129,7 +129,7 @@ def _amount(word: str, amounts: dict[str, float]) -> tuple[str, str]:
     bare = re.sub(r"(?<=wh)(r|rs|e|el|th)$", "", word)
     if bare in amounts:
         return "", bare
-    for amount in sorted(amounts, key=len, reverse=True):
+    for amount in amounts:
         joined = bare.removesuffix(amount)
         if len(amount) > len("mj") and joined != bare and _is_top(joined):
             return joined, amount

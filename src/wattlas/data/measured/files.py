@@ -44,11 +44,6 @@ class Record:
     count: int = 1
     """Rows of the file that it is the mean of."""
 
-    def problem(self, what: str, fix: str) -> Problem:
-        """A problem with this measurement."""
-        name = self.values.get("run") or self.values.get("model") or "(measurement)"
-        return Problem(str(name), what, fix, self.label)
-
 
 @dataclass(frozen=True)
 class Opened:

@@ -112,6 +112,7 @@ def _head(path: Path) -> tuple[list[str], str, bool]:
         text = head.decode(encoding := encoding or "utf-8-sig")
     except UnicodeDecodeError as fault:
         cut = len(head) == HEAD_BYTES and fault.start > HEAD_BYTES - 4
+        cut = cut or encoding.startswith("utf-16")  # of which no other is read: its end is cut off
         encoding = encoding if cut else "cp1252"
         text = head.decode(encoding, errors="ignore" if cut else "replace")
     return text.splitlines(), encoding, "\r" in text and "\n" not in text

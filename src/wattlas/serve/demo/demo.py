@@ -33,7 +33,7 @@ from wattlas.serve.gateway.upstream import Failure, whole
 from wattlas.serve.heads import Head
 from wattlas.serve.plane import PlaneClock
 from wattlas.serve.run import RunningService
-from wattlas.serve.schedule_parts import HourPart, SchedulePart
+from wattlas.serve.schedule_parts import HourPart, SchedulePart, issued_s
 
 SPEED = 600.0
 """Seconds of the demo per second: a day in 144 s."""
@@ -65,9 +65,9 @@ class Story:
     def begins_s(self) -> float:
         """An hour before degrading pays for the first time, so that a visitor sees both: seconds
         since 1970. The schedule's first hour where it never does."""
-        hours = sorted(self.schedule.hours, key=lambda hour: hour.issued_utc)
+        hours = sorted(self.schedule.hours, key=issued_s)
         first = next((n for n, hour in enumerate(hours) if _pays(hour)), 0)
-        return hours[max(first - 1, 0)].issued_utc.timestamp()
+        return issued_s(hours[max(first - 1, 0)])
 
 
 def _pays(hour: HourPart) -> bool:
@@ -158,7 +158,7 @@ class Demo:
         page = asyncio.create_task(self.pages.serve([self.socket]))
         client = asyncio.create_task(self._client())
         await self.service.run(lambda: ready(self))
-        self.pages.should_exit = True
+        self.pages.stop()
         for task in (client, *others):
             task.cancel()
         await asyncio.gather(page, client, *others, return_exceptions=True)

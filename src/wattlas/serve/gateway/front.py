@@ -117,7 +117,6 @@ class _Line(Connection):
         if not client.ended:
             self.transport.abort()
         elif not client.keep:
-            self.deaf = True
             self.transport.close() if client.complete else self.part()
         elif self._clients:
             self._begin()

@@ -50,7 +50,7 @@ class Wire(asyncio.Protocol):
         return self.answer
 
     def _begin(self) -> None:
-        self._head_bytes = 0
+        self._head_bytes = self._fed = 0
         self.headers: dict[bytes, bytes] = {}
         self.framed = False
 
@@ -66,8 +66,8 @@ class Wire(asyncio.Protocol):
             self._fail(Failure("not HTTP"))
             return
         if in_head and self.answer is not None and not self.answer.headed:
-            self._head_bytes += len(data)
-            if self._head_bytes > HEAD_BYTES:
+            self._fed += len(data)
+            if self._fed > HEAD_BYTES:
                 self._fail(Failure("not HTTP"))
 
     def on_message_begin(self) -> None:
