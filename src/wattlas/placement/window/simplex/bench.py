@@ -115,6 +115,7 @@ def _work(rows: int, hours: int, sources: int, regions: int, models: int) -> Wor
         nonzero=np.zeros(rows + 1, np.int64),
         owner=np.zeros(hours * sources, np.int64),
         rate=np.zeros(hours * sources),
+        moving=np.zeros(hours * sources, np.bool_),
         breaks=np.zeros((3, breaks)),
         breaker=np.zeros(breaks, np.int64),
         used=np.zeros(breaks, np.bool_),

@@ -170,7 +170,7 @@ def pivot(p: Window, b: Basis, f: Factors, w: Work, leaves: int) -> None:
             alone = True
             b.key[owner], b.key_value[owner] = entered - owner * regions, e[STEP]
     for n in range(w.counters[RATES]):
-        w.rate[w.owner[n]] = 0.0
+        w.moving[w.owner[n]] = False
     if alone:
         if leaves == OWN:
             b.shift[-1 - entered] = 0.0

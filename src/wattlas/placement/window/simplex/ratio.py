@@ -33,8 +33,6 @@ _PIVOT = 1e-9
 _TIE = 1e-9
 """Steps that differ by less are ties: of them the largest pivot leaves."""
 _FLAT = 1e-12
-_MARK = 1e-300
-"""Stands for a rate of zero of a key that is already among those that move."""
 _FAR = 1e300
 
 
@@ -45,7 +43,8 @@ def breakpoints(p: Window, b: Basis, w: Work) -> None:
     entered = count[ENTERED]
     count[NONZEROS], count[RATES], count[BREAKS] = 0, 0, 0
     if entered >= 0:
-        w.owner[0], w.rate[entered // regions], count[RATES] = entered // regions, 1.0, 1
+        add_rate(w, entered // regions)
+        w.rate[entered // regions] = 1.0
     for i in range(column.shape[0]):
         v = column[i]
         if abs(v) < _ENTRY:
@@ -54,9 +53,8 @@ def breakpoints(p: Window, b: Basis, w: Work) -> None:
         count[NONZEROS] += 1
         if b.slot[i] >= 0:
             owner = b.slot[i] // regions
-            if w.rate[owner] == 0.0:
-                w.owner[count[RATES]], w.rate[owner] = owner, _MARK
-                count[RATES] += 1
+            if not w.moving[owner]:
+                add_rate(w, owner)
             w.rate[owner] -= v
             if v > _PIVOT:
                 add_break(w, max(b.value[i], 0.0) / v, -1.0, v, i)
@@ -74,6 +72,13 @@ def breakpoints(p: Window, b: Basis, w: Work) -> None:
             add_break(w, max(b.key_value[owner], 0.0) / rate, -1.0, rate, -1 - owner)
     if entered < 0 and w.entering[REACH] < _FAR:
         add_break(w, w.entering[REACH], -1.0, 1.0, OWN)
+
+
+@kernel
+def add_rate(w: Work, owner: int) -> None:
+    """One more source whose key moves."""
+    w.owner[w.counters[RATES]], w.rate[owner], w.moving[owner] = owner, 0.0, True
+    w.counters[RATES] += 1
 
 
 @kernel

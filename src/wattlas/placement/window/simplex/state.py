@@ -148,7 +148,8 @@ class Work(NamedTuple):
     stale                     which of them have to be priced again
     tight[n]                  rows whose slack is not basic
     nonzero                   slots of the entering column's entries
-    owner, rate               sources whose key moves, and how fast it falls, by source of an hour
+    owner, rate, moving       sources whose key moves; how fast it falls, and whether, by source of
+                              an hour
     breaks[3, 3n], breaker    of the ratio test; passed
     """
 
@@ -165,6 +166,7 @@ class Work(NamedTuple):
     nonzero: I8
     owner: I8
     rate: F8
+    moving: B1
     breaks: F8
     breaker: I8
     used: B1
