@@ -24,7 +24,12 @@ from wattlas.placement.hour.highs_hour import columns_to_flows
 from wattlas.placement.hour.protocol import Solution, no_duals
 from wattlas.placement.problem.flows import join
 from wattlas.placement.problem.lp import ColumnLayout
-from wattlas.placement.window.simplex import Kept, LevelAnswer, LevelWindow, solve_level_window
+from wattlas.placement.window.simplex import (
+    KeptLevels,
+    LevelAnswer,
+    LevelWindow,
+    solve_level_window,
+)
 from wattlas.placement.window.warm_window import KEY as LAST
 from wattlas.placement.window.warm_window import LastWindow, offset_of
 
@@ -39,11 +44,11 @@ MOST_WAIT = 1 << 12
 
 
 @dataclass
-class Memory:
+class LevelMemory:
     """What is kept for the next window; `wait` windows go to HiGHS first, and twice as many after
     each that it was of no use for."""
 
-    kept: Kept | None = None
+    kept: KeptLevels | None = None
     solved: int = 0
     wait: int = 0
     next_wait: int = 1
@@ -72,29 +77,35 @@ def takes(layout: ColumnLayout, cost: np.ndarray, tied: Sequence[Link]) -> bool:
 
 
 def solve(
-    layout: ColumnLayout, cost: np.ndarray, tied: Sequence[Link], memory: dict[str, Any], began: float
+    layout: ColumnLayout,
+    cost: np.ndarray,
+    tied: Sequence[Link],
+    memory: dict[str, Any],
+    began: float,
 ) -> Solution | None:
     """Solve a window that rolls on; None where HiGHS is to."""
     if layout.columns < LEAST_COLUMNS or not takes(layout, cost, tied):
         return None
-    held: Memory = memory.setdefault(KEY, Memory())
+    held: LevelMemory = memory.setdefault(KEY, LevelMemory())
     if not _is_time(held):
         return None
-    window = Told(layout, cost, tied[0])
+    window = LevelTerms(layout, cost, tied[0])
     if held.kept is not None and not held.kept.fits(window.levels):
         follows = held.kept.shared(window.levels) is not None
         if follows and held.kept.window.shape[1:] == window.levels.shape[1:]:
-            return held.failed()
+            held.failed()
+            return None
         held.kept = None
     answer = solve_level_window(window.levels, held.kept)
     if answer is None:
-        return held.failed()
+        held.failed()
+        return None
     held.kept = answer.kept
     memory[LAST] = window.as_last(answer)
     return None if answer.flow is None else window.solution(answer.flow, answer, began)
 
 
-def _is_time(held: Memory) -> bool:
+def _is_time(held: LevelMemory) -> bool:
     """Whether it is worth trying by now; counts the window."""
     held.solved += 1
     if held.wait > 0:
@@ -113,7 +124,7 @@ def is_compiled() -> bool:
     return has_code(solve_window) and has_code(evaluate)
 
 
-class Told:
+class LevelTerms:
     """A window as the simplex takes it, and its answers in the layout's terms."""
 
     def __init__(self, layout: ColumnLayout, cost: np.ndarray, link: Link) -> None:
@@ -164,7 +175,7 @@ class Told:
         """(H, S, R) as values of the columns of `x`, requests/h."""
         columns = self.layout.instance.columns
         x: np.ndarray = flow[:, self.rank[columns.source], columns.region]
-        return x / self.gpu_h[columns.source]
+        return np.asarray(x / self.gpu_h[columns.source])
 
     def solution(self, flow: np.ndarray, answer: LevelAnswer, began: float) -> Solution:
         """Flows, and what capacity is worth."""
@@ -202,10 +213,10 @@ class Told:
         rise = self._by_region(np.where(basic & paid, BASIC, AT_LOWER)[:, 1:])
         held = self._by_region(kept.level / kept.units[1])
         starting = np.where(basic & ~paid, BASIC, AT_LOWER)[:, 1:]
-        statuses = {
+        statuses: dict[str, np.ndarray] = {
             "x": x, "o": np.zeros((hours, 0)), "u": np.full(held.shape, BASIC), "v": rise,
         }  # fmt: skip
-        rows = {
+        rows: dict[str, np.ndarray] = {
             "demand": np.full((hours, sources), AT_LOWER),
             "capacity": np.where(basic, BASIC, AT_UPPER)[:, 0],
             "holding": np.full(held.shape, AT_LOWER),
@@ -213,9 +224,9 @@ class Told:
         }
         values = {name: np.zeros(part.shape) for name, part in statuses.items()}
         values["u"] = held
-        small = (
-            {name: part.astype(np.int8) for name, part in parts.items()}
-            for parts in (statuses, rows)
-        )
-        column_statuses, row_statuses = small
-        return LastWindow(offset_of(layout), column_statuses, values, row_statuses)
+        return LastWindow(offset_of(layout), _small(statuses), values, _small(rows))
+
+
+def _small(parts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Statuses as HiGHS's are kept."""
+    return {name: part.astype(np.int8) for name, part in parts.items()}

@@ -3,7 +3,7 @@ computes is loaded at the first call."""
 
 from __future__ import annotations
 
-from wattlas.placement.window.simplex.levels import Kept, LevelAnswer, LevelWindow
+from wattlas.placement.window.simplex.levels import KeptLevels, LevelAnswer, LevelWindow
 from wattlas.placement.window.simplex.run import solve_level_window
 
-__all__ = ["Kept", "LevelAnswer", "LevelWindow", "solve_level_window"]
+__all__ = ["KeptLevels", "LevelAnswer", "LevelWindow", "solve_level_window"]

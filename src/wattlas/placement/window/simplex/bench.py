@@ -6,7 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from wattlas.placement.window.simplex.state import Basis, Factors, Order, Sparse, Window, Work
+from wattlas.placement.window.simplex.state import (
+    Factors,
+    LevelProgram,
+    Order,
+    Sparse,
+    WindowBasis,
+    Work,
+)
 
 _ETAS = 54
 """As many as there can be between factorisations, two for the last pivot."""
@@ -14,7 +21,7 @@ _ENTRIES = 24
 """Entries of L and of U that there is room for, by row: 2 and 3 in the world of the benchmark."""
 
 
-class Bench:
+class WindowBench:
     """The arrays of a window of `hours` hours, and its basis."""
 
     def __init__(self, hours: int, sources: int, regions: int, models: int) -> None:
@@ -24,23 +31,23 @@ class Bench:
         self.factors = _factors(rows, regions)
         self.work = _work(rows, *self.shape)
 
-    def solve(self, window: Window, most: int) -> int:
+    def solve(self, window: LevelProgram, most: int) -> int:
         """Solve from the basis at hand; how it ended."""
         from wattlas.placement.window.simplex.pivots import solve_window
 
         ended: int = solve_window(window, self.basis, self.factors, self.work, most)
         return ended
 
-    def evaluate(self, window: Window) -> None:
+    def evaluate(self, window: LevelProgram) -> None:
         """Values of the optimal basis at hand under the right-hand sides of another window."""
         from wattlas.placement.window.simplex.pivots import evaluate
 
         evaluate(window, self.basis, self.factors, self.work)
 
 
-def _basis(rows: int, hours: int, sources: int, regions: int, models: int) -> Basis:
+def _basis(rows: int, hours: int, sources: int, regions: int, models: int) -> WindowBasis:
     n = hours * sources
-    return Basis(
+    return WindowBasis(
         key=np.zeros(n, np.int64),
         key_value=np.zeros(n),
         slot=-1 - np.arange(rows),

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 from wattlas.placement.engine.jit import kernel
 from wattlas.placement.window.simplex.state import (
+    B1,
     COLUMNS,
     ETAS,
     F8,
     FREE,
     HOUR,
+    I8,
     PIVOTS,
     VECTOR,
-    Basis,
     Factors,
+    LevelProgram,
     Order,
     Sparse,
-    Window,
+    WindowBasis,
     Work,
 )
 
@@ -33,7 +35,7 @@ _LAST = 1 << 20
 
 
 @kernel
-def entries(p: Window, key: int, column: int, w: Work) -> int:
+def entries(p: LevelProgram, key: int, column: int, w: Work) -> int:
     """Rows and entries of a column less those of its source's key; how many."""
     hours, sources, regions = p.cost.shape
     rows = regions * p.first.shape[0]
@@ -52,7 +54,7 @@ def entries(p: Window, key: int, column: int, w: Work) -> int:
 
 
 @kernel
-def factorise(p: Window, b: Basis, f: Factors, w: Work) -> bool:
+def factorise(p: LevelProgram, b: WindowBasis, f: Factors, w: Work) -> bool:
     """L and U anew. Slots are the rows that they are pivots of; rows that no column is left for get
     their slack. False where a column depends on others, or there is no room.
     """
@@ -88,7 +90,7 @@ def factorise(p: Window, b: Basis, f: Factors, w: Work) -> bool:
 
 
 @kernel
-def collect(p: Window, b: Basis, w: Work) -> None:
+def collect(p: LevelProgram, b: WindowBasis, w: Work) -> None:
     """The columns in the working basis, and their entries."""
     o, regions = w.order, p.cost.shape[2]
     c, z = 0, 0
@@ -98,7 +100,7 @@ def collect(p: Window, b: Basis, w: Work) -> None:
         if column >= 0:
             o.column[c] = column
             for e in range(entries(p, b.key[column // regions], column, w)):
-                o.matrix.index[z], o.matrix.value[z] = w.entry_row[e], w.entry[e]
+                o.matrix.at[z], o.matrix.value[z] = w.entry_row[e], w.entry[e]
                 z += 1
             c += 1
             o.matrix.start[c] = z
@@ -106,9 +108,9 @@ def collect(p: Window, b: Basis, w: Work) -> None:
 
 
 @kernel
-def by_row(o: Order, tight: F8, columns: int) -> None:
+def by_row(o: Order, tight: B1, columns: int) -> None:
     """The columns of each tight row, and how many entries rows and columns have there."""
-    rows, start, index = tight.shape[0], o.matrix.start, o.matrix.index
+    rows, start, index = tight.shape[0], o.matrix.start, o.matrix.at
     for i in range(rows):
         o.left_in_row[i], o.done_row[i], o.position[i], o.mark[i] = 0, False, -1, -1
     for c in range(columns):
@@ -130,10 +132,10 @@ def by_row(o: Order, tight: F8, columns: int) -> None:
 
 
 @kernel
-def singletons(o: Order, tight: F8, columns: int) -> int:
+def singletons(o: Order, tight: B1, columns: int) -> int:
     """Put columns with one row left into the order, then rows with one column left; how many."""
     count, top = 0, 0
-    start, index = o.matrix.start, o.matrix.index
+    start, index = o.matrix.start, o.matrix.at
     for c in range(columns):
         if o.left_in_column[c] == 1:
             o.stack[top] = c
@@ -159,9 +161,9 @@ def singletons(o: Order, tight: F8, columns: int) -> int:
 
 
 @kernel
-def single_rows(o: Order, tight: F8, count: int) -> int:
+def single_rows(o: Order, tight: B1, count: int) -> int:
     """Put rows with one column left behind the first `count` of the order; how many there are."""
-    top, start, index = 0, o.matrix.start, o.matrix.index
+    top, start, index = 0, o.matrix.start, o.matrix.at
     for i in range(tight.shape[0]):
         o.left_in_row[i] = 0
         if tight[i] and not o.done_row[i]:
@@ -197,7 +199,7 @@ def eliminate(f: Factors, w: Work, alone: int) -> bool:
     """L and U column by column in the order, the first `alone` with their pivots."""
     o, x, columns = w.order, w.vec[VECTOR], w.counters[COLUMNS]
     lower, upper = f.lower, f.upper
-    room = lower.index.shape[0] - x.shape[0]
+    room = lower.at.shape[0] - x.shape[0]
     lz, uz = 0, 0
     lower.start[0], upper.start[0] = 0, 0
     for k in range(columns):
@@ -209,10 +211,10 @@ def eliminate(f: Factors, w: Work, alone: int) -> bool:
             i = o.reach[t]
             if i != row and abs(x[i]) > _ROUNDING:
                 if o.position[i] >= 0 or not w.tight[i]:
-                    upper.index[uz], upper.value[uz] = i, x[i]
+                    upper.at[uz], upper.value[uz] = i, x[i]
                     uz += 1
                 else:
-                    lower.index[lz], lower.value[lz] = i, x[i] / x[row]
+                    lower.at[lz], lower.value[lz] = i, x[i] / x[row]
                     lz += 1
         f.pivot_row[k], f.diagonal[k] = row, x[row]
         o.position[row], o.done_row[row] = k, True
@@ -224,7 +226,7 @@ def eliminate(f: Factors, w: Work, alone: int) -> bool:
 @kernel
 def column_of(o: Order, lower: Sparse, x: F8, k: int) -> int:
     """x = L⁻¹ times the k-th column in the order; how many rows it reaches, in `reach`."""
-    start, index, value = o.matrix.start, o.matrix.index, o.matrix.value
+    start, index, value = o.matrix.start, o.matrix.at, o.matrix.value
     c, reached = o.order[k], 0
     for e in range(start[c], start[c + 1]):
         if o.mark[index[e]] != k:
@@ -238,7 +240,7 @@ def column_of(o: Order, lower: Sparse, x: F8, k: int) -> int:
         v = x[o.reach[t]]
         if at >= 0 and v != 0.0:
             for e in range(lower.start[at], lower.start[at + 1]):
-                x[lower.index[e]] -= lower.value[e] * v
+                x[lower.at[e]] -= lower.value[e] * v
     return reached
 
 
@@ -251,7 +253,7 @@ def descend(o: Order, lower: Sparse, row: int, k: int, reached: int) -> int:
     while depth >= 0:
         at, deeper = o.position[stack[depth]], False
         while at >= 0 and o.pointer[depth] < lower.start[at + 1] and not deeper:
-            i = lower.index[o.pointer[depth]]
+            i = lower.at[o.pointer[depth]]
             o.pointer[depth] += 1
             if o.mark[i] != k:
                 depth += 1
@@ -285,58 +287,58 @@ def best_pivot(o: Order, w: Work, x: F8, reached: int) -> int:
 
 
 @kernel
-def by_rows(columns: Sparse, rows: Sparse, pivot_row: F8, count: int) -> None:
+def by_rows(columns: Sparse, rows: Sparse, pivot_row: I8, count: int) -> None:
     """The entries by rows, each with the pivot row of its column."""
     n = rows.start.shape[0] - 1
     for i in range(n + 1):
         rows.start[i] = 0
     for e in range(columns.start[count]):
-        rows.start[columns.index[e] + 1] += 1
+        rows.start[columns.at[e] + 1] += 1
     for i in range(n):
         rows.start[i + 1] += rows.start[i]
     for k in range(count - 1, -1, -1):
         for e in range(columns.start[k], columns.start[k + 1]):
-            i = columns.index[e] + 1
+            i = columns.at[e] + 1
             rows.start[i] -= 1
-            rows.index[rows.start[i]], rows.value[rows.start[i]] = pivot_row[k], columns.value[e]
+            rows.at[rows.start[i]], rows.value[rows.start[i]] = pivot_row[k], columns.value[e]
     for i in range(n):
         rows.start[i] = rows.start[i + 1]
     rows.start[n] = columns.start[count]
 
 
 @kernel
-def ftran(f: Factors, count: F8, x: F8) -> None:
+def ftran(f: Factors, count: I8, x: F8) -> None:
     """x = B⁻¹x, from rows to slots."""
     lower, upper = f.lower, f.upper
     for k in range(count[PIVOTS]):
         v = x[f.pivot_row[k]]
         if v != 0.0:
             for e in range(lower.start[k], lower.start[k + 1]):
-                x[lower.index[e]] -= lower.value[e] * v
+                x[lower.at[e]] -= lower.value[e] * v
     for k in range(count[PIVOTS] - 1, -1, -1):
         v = x[f.pivot_row[k]]
         if v != 0.0:
             v /= f.diagonal[k]
             x[f.pivot_row[k]] = v
             for e in range(upper.start[k], upper.start[k + 1]):
-                x[upper.index[e]] -= upper.value[e] * v
+                x[upper.at[e]] -= upper.value[e] * v
     eta = f.eta
     for t in range(count[ETAS]):
         i, begin, end = f.eta_slot[t], eta.start[t], eta.start[t + 1]
         if f.eta_kind[t] == 1:
             v = 0.0
             for e in range(begin, end):
-                v += x[eta.index[e]]
+                v += x[eta.at[e]]
             x[i] = -v
         elif x[i] != 0.0:
             v = x[i] / eta.value[begin]
             x[i] = v
             for e in range(begin + 1, end):
-                x[eta.index[e]] -= eta.value[e] * v
+                x[eta.at[e]] -= eta.value[e] * v
 
 
 @kernel
-def btran(f: Factors, count: F8, y: F8) -> None:
+def btran(f: Factors, count: I8, y: F8) -> None:
     """y = B⁻ᵀy, from slots to rows."""
     eta, lower, upper = f.eta, f.lower_row, f.upper_row
     for t in range(count[ETAS] - 1, -1, -1):
@@ -344,26 +346,33 @@ def btran(f: Factors, count: F8, y: F8) -> None:
         v = y[i]
         if f.eta_kind[t] == 0:
             for e in range(begin + 1, end):
-                v -= eta.value[e] * y[eta.index[e]]
+                v -= eta.value[e] * y[eta.at[e]]
             y[i] = v / eta.value[begin]
         elif v != 0.0:
             for e in range(begin, end):
-                y[eta.index[e]] -= v
+                y[eta.at[e]] -= v
             y[i] = -v
     for q in range(count[FREE]):
         i = f.free_row[q]
         if y[i] != 0.0:
             for e in range(upper.start[i], upper.start[i + 1]):
-                y[upper.index[e]] -= upper.value[e] * y[i]
+                y[upper.at[e]] -= upper.value[e] * y[i]
     for k in range(count[PIVOTS]):
         i = f.pivot_row[k]
         if y[i] != 0.0:
             v = y[i] / f.diagonal[k]
             y[i] = v
             for e in range(upper.start[i], upper.start[i + 1]):
-                y[upper.index[e]] -= upper.value[e] * v
+                y[upper.at[e]] -= upper.value[e] * v
+    for q in range(count[FREE]):  # rows that no column was left for stand behind all columns
+        below(lower, f.free_row[q], y)
     for k in range(count[PIVOTS] - 1, -1, -1):
-        i = f.pivot_row[k]
-        if y[i] != 0.0:
-            for e in range(lower.start[i], lower.start[i + 1]):
-                y[lower.index[e]] -= lower.value[e] * y[i]
+        below(lower, f.pivot_row[k], y)
+
+
+@kernel
+def below(lower: Sparse, i: int, y: F8) -> None:
+    """Take a row of L, times its own entry, from what stands before it."""
+    if y[i] != 0.0:
+        for e in range(lower.start[i], lower.start[i + 1]):
+            y[lower.at[e]] -= lower.value[e] * y[i]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
-from wattlas.placement.window.simplex.bench import Bench
+from wattlas.placement.window.simplex.bench import WindowBench
 
 _SAME = 1e-9
 """What counts as equal, relative."""
@@ -42,13 +43,12 @@ class LevelWindow:
 
     def levels(self, flow: np.ndarray) -> np.ndarray:
         """What runs of each model in each region, (H, M, R)."""
-        first = self.first
-        parts = [flow[:, a:b].sum(axis=1) for a, b in zip(first[:-1], first[1:], strict=True)]
+        parts = [flow[:, a:b].sum(axis=1) for a, b in pairwise(self.first)]
         return np.stack(parts, axis=1)
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptLevels:
     """A window that was solved, its basis in units of the first window of its kind.
 
     `units` are those of money and of GPU-h/h, and what right-hand sides are off by. `price` (n,) is
@@ -66,7 +66,7 @@ class Kept:
     top: np.ndarray
     weight: np.ndarray
     row_weight: np.ndarray
-    benches: Mapping[int, Bench]
+    benches: Mapping[int, WindowBench]
 
     def shared(self, window: LevelWindow) -> tuple[int, int] | None:
         """How many hours lie before a window, at least one, and how many both have; None where that
@@ -101,7 +101,7 @@ class LevelAnswer:
     objective: float
     capacity_price: np.ndarray
     pivots: int
-    kept: Kept
+    kept: KeptLevels
 
 
 def _same(a: np.ndarray, b: np.ndarray) -> bool:

@@ -31,9 +31,9 @@ from wattlas.placement.window.simplex.state import (
     STEP,
     STEPS,
     TARGET,
-    Basis,
     Factors,
-    Window,
+    LevelProgram,
+    WindowBasis,
     Work,
 )
 
@@ -46,7 +46,7 @@ _OFF = 1e-7
 
 
 @entry
-def solve_window(p: Window, b: Basis, f: Factors, w: Work, most: int) -> int:
+def solve_window(p: LevelProgram, b: WindowBasis, f: Factors, w: Work, most: int) -> int:
     """Solve from the basis at hand, whose slots may be in any order. Returns how it ended."""
     count = w.counters
     count[MOVES] = 0
@@ -85,14 +85,14 @@ def solve_window(p: Window, b: Basis, f: Factors, w: Work, most: int) -> int:
 
 
 @entry
-def evaluate(p: Window, b: Basis, f: Factors, w: Work) -> int:
+def evaluate(p: LevelProgram, b: WindowBasis, f: Factors, w: Work) -> int:
     """The values that a basis at an optimum has with other right-hand sides and demand."""
     set_values(p, b, f, w)
     return OPTIMAL
 
 
 @kernel
-def set_values(p: Window, b: Basis, f: Factors, w: Work) -> None:
+def set_values(p: LevelProgram, b: WindowBasis, f: Factors, w: Work) -> None:
     """Values of all basic variables, from right-hand sides and demand."""
     hours, sources, regions = p.cost.shape
     rows, x = regions * p.first.shape[0], b.value
@@ -116,7 +116,7 @@ def set_values(p: Window, b: Basis, f: Factors, w: Work) -> None:
 
 
 @kernel
-def set_sides(p: Window, b: Basis) -> None:
+def set_sides(p: LevelProgram, b: WindowBasis) -> None:
     """What basic slacks cost where they are."""
     for i in range(b.value.shape[0]):
         if b.slot[i] < 0 and abs(b.value[i]) > _OFF:
@@ -124,7 +124,7 @@ def set_sides(p: Window, b: Basis) -> None:
 
 
 @kernel
-def enter(p: Window, b: Basis, w: Work, entered: int) -> None:
+def enter(p: LevelProgram, b: WindowBasis, w: Work, entered: int) -> None:
     """The entering variable's column, by row, and which way it goes at what slope."""
     column, e, regions = w.vec[COLUMN], w.entering, p.cost.shape[2]
     w.counters[ENTERED] = entered
@@ -155,7 +155,7 @@ def enter(p: Window, b: Basis, w: Work, entered: int) -> None:
 
 
 @kernel
-def pivot(p: Window, b: Basis, f: Factors, w: Work, leaves: int) -> None:
+def pivot(p: LevelProgram, b: WindowBasis, f: Factors, w: Work, leaves: int) -> None:
     """Take what enters into the basis for what leaves, and bring duals and weights up to date."""
     by, column, e, regions = w.vec[PRICE], w.vec[COLUMN], w.entering, p.cost.shape[2]
     entered = w.counters[ENTERED]
@@ -185,7 +185,7 @@ def pivot(p: Window, b: Basis, f: Factors, w: Work, leaves: int) -> None:
 
 
 @kernel
-def cross(p: Window, b: Basis, w: Work) -> float:
+def cross(p: LevelProgram, b: WindowBasis, w: Work) -> float:
     """Give slacks that passed their kink the price of their other side; what the entering column's
     dual is paid by that."""
     by, column, paid = w.vec[PRICE], w.vec[COLUMN], 0.0
@@ -200,7 +200,7 @@ def cross(p: Window, b: Basis, w: Work) -> float:
 
 
 @kernel
-def swap_key(p: Window, b: Basis, f: Factors, w: Work, owner: int) -> int:
+def swap_key(p: LevelProgram, b: WindowBasis, f: Factors, w: Work, owner: int) -> int:
     """Make the largest basic column of a source its key; the slot where the old key then is, −1
     where the source has no basic column but its key."""
     regions, slot, column, eta = p.cost.shape[2], -1, w.vec[COLUMN], f.eta
@@ -209,7 +209,7 @@ def swap_key(p: Window, b: Basis, f: Factors, w: Work, owner: int) -> int:
     for c in range(owner * regions, (owner + 1) * regions):
         i = b.place[c]
         if i >= 0:
-            eta.index[end] = i
+            eta.at[end] = i
             end += 1
             if slot < 0 or b.value[i] > b.value[slot]:
                 slot = i
@@ -229,7 +229,7 @@ def swap_key(p: Window, b: Basis, f: Factors, w: Work, owner: int) -> int:
 
 
 @kernel
-def pivot_row(b: Basis, f: Factors, w: Work, slot: int, change: float) -> None:
+def pivot_row(b: WindowBasis, f: Factors, w: Work, slot: int, change: float) -> None:
     """ROW becomes the pivot row, PRICE what duals change by: `change` of the row, and what the
     passed kinks make of them."""
     by, row = w.vec[PRICE], w.vec[ROW]
@@ -246,7 +246,7 @@ def pivot_row(b: Basis, f: Factors, w: Work, slot: int, change: float) -> None:
 
 
 @kernel
-def exchange(p: Window, b: Basis, f: Factors, w: Work, slot: int) -> None:
+def exchange(p: LevelProgram, b: WindowBasis, f: Factors, w: Work, slot: int) -> None:
     """What enters stands in a slot from now on; its eta, and the weights."""
     column, e, eta, t = w.vec[COLUMN], w.entering, f.eta, w.counters[ETAS]
     entered, left = w.counters[ENTERED], b.slot[slot]
@@ -254,12 +254,12 @@ def exchange(p: Window, b: Basis, f: Factors, w: Work, slot: int) -> None:
     reweigh(p, b, w, own)
     put_weight(p, b, w, left, max(own, 1.0))
     end = eta.start[t]
-    eta.index[end], eta.value[end] = slot, e[SIGN] * column[slot]
+    eta.at[end], eta.value[end] = slot, e[SIGN] * column[slot]
     for n in range(w.counters[NONZEROS]):
         i = w.nonzero[n]
         if i != slot:
             end += 1
-            eta.index[end], eta.value[end] = i, e[SIGN] * column[i]
+            eta.at[end], eta.value[end] = i, e[SIGN] * column[i]
     f.eta_kind[t], f.eta_slot[t], eta.start[t + 1] = 0, slot, end + 1
     w.counters[ETAS] = t + 1
     w.counters[STEPS] += 1
@@ -273,19 +273,17 @@ def exchange(p: Window, b: Basis, f: Factors, w: Work, slot: int) -> None:
 
 
 @kernel
-def weight_of(p: Window, b: Basis, entered: int) -> float:
+def weight_of(p: LevelProgram, b: WindowBasis, entered: int) -> float:
     """The reference weight of a variable."""
     sources, regions = p.cost.shape[1], p.cost.shape[2]
-    if entered < 0:
-        weight: float = b.row_weight[-1 - entered]
-        return weight
-    hs = entered // regions
-    weight = b.weight[hs // sources, hs % sources, entered % regions]
-    return weight
+    if entered >= 0:
+        hs = entered // regions
+        return float(b.weight[hs // sources, hs % sources, entered % regions])
+    return float(b.row_weight[-1 - entered])
 
 
 @kernel
-def put_weight(p: Window, b: Basis, w: Work, left: int, weight: float) -> None:
+def put_weight(p: LevelProgram, b: WindowBasis, w: Work, left: int, weight: float) -> None:
     """Give what left the basis its weight, and have it priced."""
     sources, regions, groups = p.cost.shape[1], p.cost.shape[2], p.first.shape[0]
     if left < 0:

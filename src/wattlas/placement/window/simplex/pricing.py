@@ -12,9 +12,9 @@ from wattlas.placement.window.simplex.factors import btran
 from wattlas.placement.window.simplex.state import (
     F8,
     ROW,
-    Basis,
     Factors,
-    Window,
+    LevelProgram,
+    WindowBasis,
     Work,
 )
 
@@ -25,7 +25,7 @@ _MOVED = 1e-13
 
 
 @kernel
-def set_duals(p: Window, b: Basis, f: Factors, w: Work) -> None:
+def set_duals(p: LevelProgram, b: WindowBasis, f: Factors, w: Work) -> None:
     """Duals and prices from the basis."""
     hours, sources, regions = p.cost.shape
     for i in range(b.slot.shape[0]):
@@ -46,7 +46,7 @@ def set_duals(p: Window, b: Basis, f: Factors, w: Work) -> None:
 
 
 @kernel
-def level(p: Window, row: F8, h: int, m: int, out: F8) -> float:
+def level(p: LevelProgram, row: F8, h: int, m: int, out: F8) -> float:
     """out[r] = a vector over the rows times the column of region r's level of a model, in an hour;
     how far they differ."""
     regions = p.cost.shape[2]
@@ -64,7 +64,7 @@ def level(p: Window, row: F8, h: int, m: int, out: F8) -> float:
 
 
 @kernel
-def stands_still(p: Window, row: F8, h: int) -> bool:
+def stands_still(p: LevelProgram, row: F8, h: int) -> bool:
     """Whether a vector over the rows is zero wherever a column of an hour has an entry."""
     regions = p.cost.shape[2]
     rows = regions * p.first.shape[0]
@@ -79,7 +79,7 @@ def stands_still(p: Window, row: F8, h: int) -> bool:
 
 
 @kernel
-def move_duals(p: Window, b: Basis, w: Work, by: F8) -> None:
+def move_duals(p: LevelProgram, b: WindowBasis, w: Work, by: F8) -> None:
     """Duals and prices a step on; marks what has to be priced again."""
     models = p.first.shape[0] - 1
     rows = p.cost.shape[2] * p.first.shape[0]
@@ -96,7 +96,7 @@ def move_duals(p: Window, b: Basis, w: Work, by: F8) -> None:
 
 
 @kernel
-def price(p: Window, b: Basis, w: Work) -> int:
+def price(p: LevelProgram, b: WindowBasis, w: Work) -> int:
     """Price what is stale; the place of the best of all in `best`, −1 where none saves."""
     models = p.first.shape[0] - 1
     most, place = 0.0, -1
@@ -114,7 +114,7 @@ def price(p: Window, b: Basis, w: Work) -> int:
 
 
 @kernel
-def price_sources(p: Window, b: Basis, w: Work, h: int, m: int) -> None:
+def price_sources(p: LevelProgram, b: WindowBasis, w: Work, h: int, m: int) -> None:
     """The best column of the sources of a model in an hour."""
     sources, regions = p.cost.shape[1], p.cost.shape[2]
     levels, best, column = b.level_price[h, m], 0.0, 0
@@ -135,7 +135,7 @@ def price_sources(p: Window, b: Basis, w: Work, h: int, m: int) -> None:
 
 
 @kernel
-def price_slacks(p: Window, b: Basis, w: Work, h: int) -> None:
+def price_slacks(p: LevelProgram, b: WindowBasis, w: Work, h: int) -> None:
     """The best slack of an hour that is not basic: at its kink one whose dual is below zero or
     above what it costs below; elsewhere any whose dual is not what it costs there."""
     rows = p.cost.shape[2] * p.first.shape[0]
@@ -155,7 +155,7 @@ def price_slacks(p: Window, b: Basis, w: Work, h: int) -> None:
 
 
 @kernel
-def reweigh(p: Window, b: Basis, w: Work, factor: float) -> None:
+def reweigh(p: LevelProgram, b: WindowBasis, w: Work, factor: float) -> None:
     """Reference weights after a pivot, by its row; `factor` is the entering weight over the square
     of the pivot."""
     row, models = w.vec[ROW], p.first.shape[0] - 1

@@ -21,8 +21,8 @@ from wattlas.placement.window.simplex.state import (
     RISE,
     SLOPE,
     STEP,
-    Basis,
-    Window,
+    LevelProgram,
+    WindowBasis,
     Work,
 )
 
@@ -37,7 +37,7 @@ _FAR = 1e300
 
 
 @kernel
-def breakpoints(p: Window, b: Basis, w: Work) -> None:
+def breakpoints(p: LevelProgram, b: WindowBasis, w: Work) -> None:
     """Where columns and keys come to zero, and slacks to their kinks."""
     count, regions, column = w.counters, p.cost.shape[2], w.vec[COLUMN]
     entered = count[ENTERED]
@@ -120,7 +120,7 @@ def leaving(w: Work) -> int:
 
 
 @kernel
-def move(b: Basis, w: Work) -> None:
+def move(b: WindowBasis, w: Work) -> None:
     """Basic variables and keys a step on."""
     step, column = w.entering[STEP], w.vec[COLUMN]
     for n in range(w.counters[NONZEROS]):

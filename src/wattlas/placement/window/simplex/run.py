@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from wattlas.placement.window.simplex.bench import Bench
-from wattlas.placement.window.simplex.levels import Kept, LevelAnswer, LevelWindow
-from wattlas.placement.window.simplex.state import MOVES, NONE, OPTIMAL, Basis, Window
+from wattlas.placement.window.simplex.bench import WindowBench
+from wattlas.placement.window.simplex.levels import KeptLevels, LevelAnswer, LevelWindow
+from wattlas.placement.window.simplex.state import MOVES, NONE, OPTIMAL, LevelProgram, WindowBasis
 
 _CLOSED, _OVER = 1e6, 1e4
 """Cost of a closed column, and of a GPU-h/h above a capacity; the largest open cost is 100."""
@@ -28,7 +28,7 @@ _MOST_PER_ROW = 8
 window."""
 
 
-def solve_level_window(window: LevelWindow, kept: Kept | None = None) -> LevelAnswer | None:
+def solve_level_window(window: LevelWindow, kept: KeptLevels | None = None) -> LevelAnswer | None:
     """Solve a window, from one that it fits or from nothing; None where that was given up."""
     run = _Run(window, kept)
     return run.answer() if run.begin() else None
@@ -37,7 +37,7 @@ def solve_level_window(window: LevelWindow, kept: Kept | None = None) -> LevelAn
 class _Run:
     """One window on its way: scaled, a little off, and with a basis to begin with."""
 
-    def __init__(self, window: LevelWindow, kept: Kept | None) -> None:
+    def __init__(self, window: LevelWindow, kept: KeptLevels | None) -> None:
         self.plain, self.kept = window, kept
         self.units = _units(window) if kept is None else kept.units
         self.benches = {} if kept is None else dict(kept.benches)
@@ -109,7 +109,7 @@ class _Run:
             demand[h], limit[h] = size * draw(sources), size * (draw(rows) - 0.5)
         return demand, limit
 
-    def _scaled(self, noise: tuple[np.ndarray, np.ndarray] | None) -> Window:
+    def _scaled(self, noise: tuple[np.ndarray, np.ndarray] | None) -> LevelProgram:
         """The program in units of its own; off by so much."""
         w, (money, amount, _) = self.plain, self.units
         hours, _, regions, models = w.shape
@@ -129,13 +129,13 @@ class _Run:
                 at = self.skipped - 1
                 limit[0, 1:] += self.kept.noisy_level[at] - self.kept.level[at]
         cost = np.where(np.isfinite(w.cost), w.cost * money, _CLOSED)
-        return Window(cost, demand.ravel(), limit.ravel(), top.ravel(), w.model, w.first)
+        return LevelProgram(cost, demand.ravel(), limit.ravel(), top.ravel(), w.model, w.first)
 
-    def _bench(self, hours: int) -> Bench:
+    def _bench(self, hours: int) -> WindowBench:
         """Room for so many hours."""
         shape = self.plain.shape
         if hours not in self.benches or self.benches[hours].shape[1:] != shape[1:]:
-            self.benches[hours] = Bench(hours, *shape[1:])
+            self.benches[hours] = WindowBench(hours, *shape[1:])
         return self.benches[hours]
 
     def _from_kept(self) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
@@ -154,7 +154,7 @@ class _Run:
         highest = (price > 0.0) & (price >= kept.top[ours])
         return [kept.key[hours]], [slot[inside]], [np.where(highest, top, np.minimum(price, top))]
 
-    def _hour(self, h: int, level: np.ndarray | None) -> Basis | None:
+    def _hour(self, h: int, level: np.ndarray | None) -> WindowBasis | None:
         """The optimal basis of an hour by itself, after what runs before it; None: given up."""
         _, _, regions, models = self.plain.shape
         rows, p, bench = regions * (1 + models), self.off, self._bench(1)
@@ -162,7 +162,7 @@ class _Run:
         limit = p.limit[h * rows : (h + 1) * rows].copy()
         if h > 0 and level is not None:
             limit[regions:] += level.ravel()
-        hour = Window(
+        hour = LevelProgram(
             p.cost[h : h + 1], p.demand[h * sources : (h + 1) * sources], limit,
             p.top[h * rows : (h + 1) * rows], p.model, p.first,
         )  # fmt: skip
@@ -174,7 +174,7 @@ class _Run:
         self.pivots += int(bench.work.counters[MOVES])
         return basis
 
-    def _set_weights(self, basis: Basis) -> None:
+    def _set_weights(self, basis: WindowBasis) -> None:
         """Hours that were solved keep their reference weights."""
         basis.weight[:], basis.row_weight[:] = 1.0, 1.0
         if self.kept is not None:
@@ -188,7 +188,7 @@ class _Run:
     def _certified(self, flow: np.ndarray, dual: np.ndarray) -> float:
         """The objective of a point, which is cut at its bounds; nan where it misses one by more
         than rounding, or the bound by the duals."""
-        p, (hours, sources, regions, models) = self.exact, self.plain.shape
+        p, (hours, _, regions, models) = self.exact, self.plain.shape
         least = float(flow.min())
         np.maximum(flow, 0.0, out=flow)
         closed = float(flow[p.cost >= _CLOSED].max(initial=0.0))
@@ -210,13 +210,13 @@ class _Run:
         missed = max(-least, closed, over) > _KEPT or not abs(objective - bound) <= _GAP * size
         return float("nan") if missed else objective
 
-    def _keep(self, basis: Basis, noisy: np.ndarray, flow: np.ndarray) -> Kept:
+    def _keep(self, basis: WindowBasis, noisy: np.ndarray, flow: np.ndarray) -> KeptLevels:
         """What the next window starts from."""
         row = -1 - basis.slot[basis.slot < 0]
         price = np.clip(basis.dual, 0.0, self.exact.top)
         price[row] = basis.price[row]
         levels = self.plain.levels
-        return Kept(
+        return KeptLevels(
             self.units, self.plain, self.noise, levels(flow), levels(noisy), basis.key.copy(),
             basis.slot.copy(), price, self.exact.top, basis.weight.copy(),
             basis.row_weight.copy(), self.benches,
@@ -231,7 +231,7 @@ def _units(window: LevelWindow) -> tuple[float, float, float]:
     return money, amount, _OFF * float(window.demand.mean()) * amount
 
 
-def _flow(basis: Basis, shape: tuple[int, int, int]) -> np.ndarray:
+def _flow(basis: WindowBasis, shape: tuple[int, int, int]) -> np.ndarray:
     """What the columns of a basis hold, (H, S, R)."""
     flow = np.zeros(shape)
     cells = flow.reshape(-1, shape[2])

@@ -54,7 +54,7 @@ AT, RISE, PIVOT = range(3)
 "Rows of `breaks`: where, by how much the slope rises there (< 0: the step ends), and the pivot."
 
 
-class Window(NamedTuple):
+class LevelProgram(NamedTuple):
     """A program: cost[H,S,R], demand[H·S], limit[n] the right-hand sides, top[n], model[S], and
     first[M + 1], where the sources of each model begin."""
 
@@ -66,7 +66,7 @@ class Window(NamedTuple):
     first: I8
 
 
-class Basis(NamedTuple):
+class WindowBasis(NamedTuple):
     """The basis at hand.
 
     key[H·S] region of the key, key_value[H·S]; slot[n] what is basic there, value[n] of it
@@ -91,10 +91,10 @@ class Basis(NamedTuple):
 
 
 class Sparse(NamedTuple):
-    """Vectors one after the other: vector k is index[start[k]:start[k + 1]], value likewise."""
+    """Vectors one after the other: vector k is at[start[k]:start[k + 1]], value likewise."""
 
     start: I8
-    index: I8
+    at: I8
     value: F8
 
 
