@@ -162,7 +162,8 @@ def test_several_hours_may_pass_between_two_windows() -> None:
     for seed in range(8):
         whole = world(seed)
         first = solve_level_window(window(whole, 0, None))
-        assert first is not None and first.flow is not None
+        assert first is not None
+        assert first.flow is not None
         before = window(whole, 0, None).levels(first.flow)[1]
         later = window(whole, 2, before)
         dearer = replace(later, cost=later.cost + 0.1, start_cost=1.5 * later.start_cost)
@@ -220,7 +221,8 @@ def test_only_a_window_that_says_the_same_fits() -> None:
     """Hours in common, one before them, and what was said of them: demand, room, and who asks."""
     whole = world(3)
     answer = solve_level_window(window(whole, 1, None))
-    assert answer is not None and answer.flow is not None
+    assert answer is not None
+    assert answer.flow is not None
     kept, level = answer.kept, window(whole, 1, None).levels(answer.flow)[0]
     good = window(whole, 2, level)
     assert kept.fits(good)

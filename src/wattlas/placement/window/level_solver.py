@@ -28,6 +28,7 @@ from wattlas.placement.window.simplex import (
     KeptLevels,
     LevelAnswer,
     LevelWindow,
+    is_compiled,
     solve_level_window,
 )
 from wattlas.placement.window.warm_window import KEY as LAST
@@ -66,7 +67,8 @@ def takes(layout: ColumnLayout, cost: np.ndarray, tied: Sequence[Link]) -> bool:
     point = np.zeros(instance.sources, np.int64)
     point[columns.source] = columns.point
     return (
-        instance.scenario.solver is not Solver.HIGHS
+        len(columns) > 0
+        and instance.scenario.solver is not Solver.HIGHS
         and [type(link) for link in tied] == [StartUpLink]
         and {name for name, row in rows.items() if row.bound(layout.hours).any()} <= {"capacity"}
         and not len(layout.buyers)
@@ -87,7 +89,7 @@ def solve(
     if layout.columns < LEAST_COLUMNS or not takes(layout, cost, tied):
         return None
     held: LevelMemory = memory.setdefault(KEY, LevelMemory())
-    if not _is_time(held):
+    if not is_time(held):
         return None
     window = LevelTerms(layout, cost, tied[0])
     if held.kept is not None and not held.kept.fits(window.levels):
@@ -105,7 +107,7 @@ def solve(
     return None if answer.flow is None else window.solution(answer.flow, answer, began)
 
 
-def _is_time(held: LevelMemory) -> bool:
+def is_time(held: LevelMemory) -> bool:
     """Whether it is worth trying by now; counts the window."""
     held.solved += 1
     if held.wait > 0:
@@ -114,14 +116,6 @@ def _is_time(held: LevelMemory) -> bool:
     if held.kept is not None or held.solved > WORTH:
         return True
     return held.solved > WARM and is_compiled()
-
-
-def is_compiled() -> bool:
-    """Whether its code is loaded or lies on disk."""
-    from wattlas.compiled import has_code
-    from wattlas.placement.window.simplex.pivots import evaluate, solve_window
-
-    return has_code(solve_window) and has_code(evaluate)
 
 
 class LevelTerms:
@@ -171,7 +165,7 @@ class LevelTerms:
         """(H, M, R) as (H, R·M)."""
         return values.transpose(0, 2, 1).reshape(len(values), -1)
 
-    def _columns(self, flow: np.ndarray) -> np.ndarray:
+    def columns_of(self, flow: np.ndarray) -> np.ndarray:
         """(H, S, R) as values of the columns of `x`, requests/h."""
         columns = self.layout.instance.columns
         x: np.ndarray = flow[:, self.rank[columns.source], columns.region]
@@ -181,7 +175,7 @@ class LevelTerms:
         """Flows, and what capacity is worth."""
         layout = self.layout
         instance, steps = layout.instance, layout.hours
-        x = self._columns(flow)
+        x = self.columns_of(flow)
         parts = [columns_to_flows(instance, x[h], int(t)) for h, t in enumerate(steps)]
         duals = no_duals(instance)
         duals["capacity"][:, steps] = -(answer.capacity_price / instance.hours[steps][:, None]).T

@@ -40,9 +40,7 @@ class WindowBench:
 
     def evaluate(self, window: LevelProgram) -> None:
         """Values of the optimal basis at hand under the right-hand sides of another window."""
-        from wattlas.placement.window.simplex.pivots import evaluate
-
-        evaluate(window, self.basis, self.factors, self.work)
+        self.solve(window, -1)
 
 
 def _basis(rows: int, hours: int, sources: int, regions: int, models: int) -> WindowBasis:

@@ -47,8 +47,14 @@ _OFF = 1e-7
 
 @entry
 def solve_window(p: LevelProgram, b: WindowBasis, f: Factors, w: Work, most: int) -> int:
-    """Solve from the basis at hand, whose slots may be in any order. Returns how it ended."""
+    """Solve from the basis at hand, whose slots may be in any order. Returns how it ended.
+
+    With `most` below zero only the values that the last basis has under this window are found.
+    """
     count = w.counters
+    if most < 0:
+        set_values(p, b, f, w)
+        return OPTIMAL
     count[MOVES] = 0
     first = True
     while True:
@@ -82,13 +88,6 @@ def solve_window(p: LevelProgram, b: WindowBasis, f: Factors, w: Work, most: int
             continue
         if count[ETAS] == 0:
             return OPTIMAL
-
-
-@entry
-def evaluate(p: LevelProgram, b: WindowBasis, f: Factors, w: Work) -> int:
-    """The values that a basis at an optimum has with other right-hand sides and demand."""
-    set_values(p, b, f, w)
-    return OPTIMAL
 
 
 @kernel

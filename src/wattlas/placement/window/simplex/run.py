@@ -34,6 +34,23 @@ def solve_level_window(window: LevelWindow, kept: KeptLevels | None = None) -> L
     return run.answer() if run.begin() else None
 
 
+def is_compiled() -> bool:
+    """Whether its code is loaded or lies on disk."""
+    from wattlas.compiled import has_code
+    from wattlas.placement.window.simplex.pivots import solve_window
+
+    return has_code(solve_window)
+
+
+def warm_up() -> None:
+    """Compile or load it, by a window of one hour, one source and one region."""
+    single = np.ones((1, 1))
+    solve_level_window(
+        LevelWindow(np.arange(1), np.zeros(1, np.int64), single, np.ones((1, 1, 1)), 2.0 * single,
+                    np.ones((1, 1, 1)), None)
+    )  # fmt: skip
+
+
 class _Run:
     """One window on its way: scaled, a little off, and with a basis to begin with."""
 
