@@ -35,7 +35,7 @@ from wattlas.placement.window.linked_program import (
     run_program,
     solve_linked,
 )
-from wattlas.placement.window.simplex import is_compiled, solve_level_window, warm_up
+from wattlas.placement.window.simplex import solve_level_window, warm_up
 from wattlas.placement.window.warm_window import KEY as LAST
 from wattlas.placement.window.warm_window import start_of
 from wattlas.policy.followed import followed
@@ -224,20 +224,21 @@ def test_a_forecast_that_takes_back_what_it_said_goes_to_highs(eager: None) -> N
     assert again[KEY].next_wait == 1
 
 
-def test_it_is_tried_where_it_is_worth_it() -> None:
-    """Of large windows the third, where it is compiled; nothing is kept of small ones."""
-    warm_up()
-    assert is_compiled()
+def test_it_is_tried_after_a_day_of_decisions() -> None:
+    """Of large windows from the 25th on, later after failures; nothing is kept of small ones."""
     s, memory = world(), {}
     instance = build_instance(s)
     solve_linked(instance, cost(instance), np.arange(4), Linked(memory=memory))
     assert KEY not in memory
     held = LevelMemory()
-    tried = [level_solver.is_time(held) for _ in range(4)]
-    assert tried == [False, False, True, True]
+    tried = [level_solver.is_time(held) for _ in range(26)]
+    assert tried == [False] * 24 + [True] * 2
     held.failed()
     held.failed()
     assert [level_solver.is_time(held) for _ in range(3)] == [False, False, True]
+    for _ in range(20):
+        held.failed()
+    assert held.wait == 4096
 
 
 def test_columns_stand_where_the_layout_has_them() -> None:

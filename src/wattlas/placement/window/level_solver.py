@@ -28,7 +28,6 @@ from wattlas.placement.window.simplex import (
     KeptLevels,
     LevelAnswer,
     LevelWindow,
-    is_compiled,
     solve_level_window,
 )
 from wattlas.placement.window.warm_window import KEY as LAST
@@ -38,10 +37,12 @@ KEY = "levels"
 """Where its own basis lies in a memory."""
 LEAST_COLUMNS = 5_000
 """Smaller windows take HiGHS a few milliseconds."""
-WARM, WORTH = 2, 200
-"""Windows of a memory that HiGHS solves before one of its own is tried: loading what is compiled
-takes half a second, compiling it as much as some hundred windows save."""
+WARM = 24
+"""Windows of a memory that HiGHS solves first, a day of hourly decisions: from nothing it takes
+half a second longer than HiGHS, and where it was never compiled as long as some hundred windows
+save. Whether it was does not matter, so that the same scenario gives the same placement."""
 MOST_WAIT = 1 << 12
+"""Windows that are left to HiGHS at most after one that it was of no use for."""
 
 
 @dataclass
@@ -113,9 +114,7 @@ def is_time(held: LevelMemory) -> bool:
     if held.wait > 0:
         held.wait -= 1
         return False
-    if held.kept is not None or held.solved > WORTH:
-        return True
-    return held.solved > WARM and is_compiled()
+    return held.solved > WARM
 
 
 class LevelTerms:

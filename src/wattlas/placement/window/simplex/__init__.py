@@ -4,7 +4,7 @@ computes is loaded at the first call."""
 from __future__ import annotations
 
 from wattlas.placement.window.simplex.levels import KeptLevels, LevelAnswer, LevelWindow
-from wattlas.placement.window.simplex.run import is_compiled, solve_level_window, warm_up
+from wattlas.placement.window.simplex.run import solve_level_window, warm_up
 
 __all__ = [
     "KeptLevels",

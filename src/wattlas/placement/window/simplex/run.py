@@ -34,14 +34,6 @@ def solve_level_window(window: LevelWindow, kept: KeptLevels | None = None) -> L
     return run.answer() if run.begin() else None
 
 
-def is_compiled() -> bool:
-    """Whether its code is loaded or lies on disk."""
-    from wattlas.compiled import has_code
-    from wattlas.placement.window.simplex.pivots import solve_window
-
-    return has_code(solve_window)
-
-
 def warm_up() -> None:
     """Compile or load it, by a window of one hour, one source and one region."""
     single = np.ones((1, 1))
