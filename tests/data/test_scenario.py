@@ -545,3 +545,18 @@ def test_a_misspelt_metro_is_no_new_one(tiny: Folder) -> None:
     (first, *_) = tiny.problems("metros.berlni.population=5")
     assert "`berlin`" in first.fix
     assert "is not a known id" in first.what
+
+
+def test_a_table_that_cannot_be_read_is_one_mistake(tiny: Folder) -> None:
+    """Zones are not said to lack what stands under another name."""
+    tiny.edit("price.csv", "price_usd_per_mwh", "dollars")
+    (problem,) = tiny.problems()
+    assert "this column is missing" in problem.what
+
+
+def test_an_unknown_zone_is_one_mistake(tiny: Folder) -> None:
+    """It has neither price nor carbon nor marginal intensity, which is told once."""
+    (problem,) = tiny.problems("regions.austin.zone=XX")
+    what = problem.what.replace(f"{tiny.path}/", "")
+    assert what == "is `XX`, a zone without price in price.csv and without carbon in carbon.csv"
+    assert "--as price --into hours and wattlas data import FILE --from" in problem.fix

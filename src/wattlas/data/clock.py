@@ -85,15 +85,19 @@ def read_signals(
     """Price and intensity of every zone that a region stands in, over `hours`."""
     zones = tuple(dict.fromkeys(str(r.get("zone")) for r in regions.kept if r.get("zone")))
     if prices_unknown(inputs, "price" in tables):
-        price = np.full((len(zones), hours.count), np.nan)
+        price, no_price = np.full((len(zones), hours.count), np.nan), list[str]()
     else:
-        price = _values(inputs, "price", PRICE_USD, tables, zones, regions, hours)
-    average = _values(inputs, "carbon", AVERAGE, tables, zones, regions, hours)
+        price, no_price = _values(inputs, "price", PRICE_USD, tables, zones, regions, hours)
+    average, no_carbon = _values(inputs, "carbon", AVERAGE, tables, zones, regions, hours)
+    for zone in zones:
+        lacks = ["price"] * (zone in no_price) + ["carbon"] * (zone in no_carbon)
+        if lacks:
+            _no_signal(inputs, lacks, zone, regions, tables)
     marginal = None
     section = inputs.typed.signals
     carbon = tables.get("carbon", [])
     if section.decide_by != "average" and any(MARGINAL in c.frame.columns for c in carbon):
-        marginal = _marginal(inputs, carbon, zones, hours) * section.carbon.scale
+        marginal = _marginal(inputs, carbon, zones, hours, no_carbon) * section.carbon.scale
     elif section.decide_by == "marginal":
         what = "asks for marginal intensity, which the data does not have"
         fix = f"Add a column {MARGINAL}, or decide by average."
@@ -127,8 +131,10 @@ def _values(
     zones: tuple[str, ...],
     regions: Entities,
     hours: Hours,
-) -> np.ndarray:
-    """One signal, shape (zones, T): what is constant, then its tables; no zone may lack it."""
+) -> tuple[np.ndarray, list[str]]:
+    """One signal, shape (zones, T): what is constant, then its tables. And the zones that lack it,
+    unless something else that is told is the reason: a table that cannot be read, or a pack.
+    """
     signal: Signal = getattr(inputs.typed.signals, name)
     constant, sources = signal.constant or {}, tables.get(name, [])
     wanted = [zone for zone in zones if zone not in constant]
@@ -148,10 +154,8 @@ def _values(
         what = f"has no {name} of {shown}{more}, which the pack has"
         fix = f"Say `signals.{name}.missing: pack` to keep the pack's hours for them."
         inputs.report(("signals", name, "table"), what, fix)
-    for zone in lacking:
-        if zone not in in_pack:
-            _no_signal(inputs, name, zone, regions, set(constant), sources)
-    return values
+    unread = signal.table is not None and not sources
+    return values, [] if unread else [zone for zone in lacking if zone not in in_pack]
 
 
 def _from_tables(
@@ -195,33 +199,47 @@ def _only_in_pack(inputs: Inputs, name: str, lacking: Sequence[str]) -> list[str
 
 def _no_signal(
     inputs: Inputs,
-    name: str,
+    lacks: Sequence[str],
     zone: str,
     regions: Entities,
-    constant: set[str],
-    sources: Sequence[SignalTable],
+    tables: dict[str, list[SignalTable]],
 ) -> None:
-    """A zone without hours, with the one command that brings them."""
+    """A zone without hours of one signal, or of both, with the commands that bring them."""
     region = next(r for r in regions.kept if r.get("zone") == zone)
-    where = f" in {' or '.join(s.table.label for s in sources)}" if sources else ""
-    how = "--from electricity-maps" if name == "carbon" else "--as price"
     packs = ", ".join([*(inputs.typed.pack or ()), "./hours"])
-    names = constant.union(*(s.zones for s in sources))
-    fix = did_you_mean(zone, names)
-    if not fix.startswith("Did"):
-        fix = (
-            f"Bring its hours: wattlas data import FILE {how} --into hours; then `pack: [{packs}]`."
-        ) + "".join(f" Or use those of `{pack}`, which ships." for pack in shipped(name, zone))
-    if zone in names:
-        where, fix = f"{where} in the hours studied", "Study other hours with `time:`."
-    inputs.problems.append(
-        region.problem("zone", f"is `{zone}`, a zone without {name}{where}", fix)
-    )
+    without, commands, ready, known = [], list[str](), list[str](), set[str]()
+    for name in lacks:
+        signal: Signal = getattr(inputs.typed.signals, name)
+        sources = tables.get(name, [])
+        names = set(signal.constant or {}).union(*(s.zones for s in sources))
+        where = f" in {' or '.join(s.table.label for s in sources)}" if sources else ""
+        late = " in the hours studied" if zone in names else ""
+        without.append(f"without {name}{where}{late}")
+        if not late:
+            how = "--from electricity-maps" if name == "carbon" else "--as price"
+            commands.append(f"wattlas data import FILE {how} --into hours")
+            shipping = shipped(name, zone)
+            ready += [f" Or use the {name} of `{pack}`, which ships." for pack in shipping]
+        known |= names
+    bring = f"Bring its hours: {' and '.join(commands)}; then `pack: [{packs}]`.{''.join(ready)}"
+    other = "Study other hours with `time:`."
+    fix = did_you_mean(zone, known)
+    if zone in known:
+        fix = f"{other} {bring}" if commands else other
+    elif not fix.startswith("Did"):
+        fix = bring
+    what = f"is `{zone}`, a zone {' and '.join(without)}"
+    inputs.problems.append(region.problem("zone", what, fix))
 
 
 def _marginal(
-    inputs: Inputs, sources: Sequence[SignalTable], zones: Sequence[str], hours: Hours
+    inputs: Inputs,
+    sources: Sequence[SignalTable],
+    zones: Sequence[str],
+    hours: Hours,
+    without: Sequence[str],
 ) -> np.ndarray:
+    """Marginal intensity, shape (zones, T); every zone but those without an average has it."""
     values = np.full((len(zones), hours.count), np.nan)
     has_rows = np.zeros(len(zones), dtype=bool)
     wanted = set(zones)
@@ -232,7 +250,7 @@ def _marginal(
             own, has_own = _from_tables(inputs, [part], MARGINAL, zones, wanted, hours)
             values[has_own], has_rows = own[has_own], has_rows | has_own
         wanted -= source.zones
-    lacking = [z for z, have in zip(zones, has_rows, strict=True) if not have]
+    lacking = [z for z, have in zip(zones, has_rows, strict=True) if not have and z not in without]
     if lacking:
         what = f"has marginal intensity for some zones and none for {', '.join(lacking)}"
         fix = "Give it for every zone, or say `signals.decide_by: average`."
