@@ -8,9 +8,10 @@ test that passes kinks. `docs/engine.md` tells why.
 from __future__ import annotations
 
 from wattlas.placement.engine.jit import entry, kernel
-from wattlas.placement.window.simplex.factors import btran, entries, factorise, ftran
+from wattlas.placement.window.simplex.factors import entries, factorise
 from wattlas.placement.window.simplex.pricing import move_duals, price, reweigh, set_duals
 from wattlas.placement.window.simplex.ratio import breakpoints, leaving, move
+from wattlas.placement.window.simplex.solves import btran, ftran
 from wattlas.placement.window.simplex.state import (
     COLUMN,
     CROSSED,

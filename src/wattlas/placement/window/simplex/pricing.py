@@ -2,13 +2,13 @@
 
 The reduced cost of a column is its cost and its level's price less those of its source's key. The
 best of the sources of a model in an hour is kept until one of its levels' prices moves: from pivot
-to pivot most stand still. What is best is told by Devex (Forrest and Goldfarb, 1992).
+to pivot most stand still. What is best is told by Devex (Harris, 1973).
 """
 
 from __future__ import annotations
 
 from wattlas.placement.engine.jit import kernel, smaller
-from wattlas.placement.window.simplex.factors import btran
+from wattlas.placement.window.simplex.solves import btran
 from wattlas.placement.window.simplex.state import (
     F8,
     ROW,
