@@ -10,7 +10,6 @@ __all__ = [
     "KeptLevels",
     "LevelAnswer",
     "LevelWindow",
-    "is_compiled",
     "solve_level_window",
     "warm_up",
 ]
