@@ -68,7 +68,7 @@ def solve_linked(
     cost = objective(layout, measure, costs)
     if linked.value_after is not None:
         cost[layout.column("u")[-1]] -= linked.value_after
-    if linked.memory is not None and not linked.limits:
+    if linked.memory is not None and not linked.limits and time_limit_s is None:
         solution = level_solver.solve(layout, cost, tied, linked.memory, began)
         if solution is not None:
             return solution
