@@ -40,6 +40,9 @@ from wattlas.placement.window.simplex.state import (
 
 _REFACTOR_EVERY = 50
 """Etas between factorisations: one takes 0.3 ms, as much as ten pivots."""
+_HEAVY = 1e7
+"""A reference weight that is no longer one: they only grow, and from window to window without end.
+Where they were infinite, nothing entered any more."""
 _FAR = 1e300
 _PRESENT = 1e-10
 _OFF = 1e-7
@@ -251,6 +254,9 @@ def exchange(p: LevelProgram, b: WindowBasis, f: Factors, w: Work, slot: int) ->
     column, e, eta, t = w.vec[COLUMN], w.entering, f.eta, w.counters[ETAS]
     entered, left = w.counters[ENTERED], b.slot[slot]
     own = weight_of(p, b, entered) / (column[slot] * column[slot])
+    if own > _HEAVY:
+        own = 1.0
+        even_weights(b, w)
     reweigh(p, b, w, own)
     put_weight(p, b, w, left, max(own, 1.0))
     end = eta.start[t]
@@ -270,6 +276,15 @@ def exchange(p: LevelProgram, b: WindowBasis, f: Factors, w: Work, slot: int) ->
     row = -1 - entered
     b.value[slot] += b.shift[row]
     b.price[row], b.shift[row], w.tight[row] = e[SIDE], 0.0, False
+
+
+@kernel
+def even_weights(b: WindowBasis, w: Work) -> None:
+    """All reference weights one again."""
+    b.weight[:] = 1.0
+    b.row_weight[:] = 1.0
+    for n in range(w.stale.shape[0]):
+        w.stale[n] = True
 
 
 @kernel
