@@ -40,7 +40,7 @@ from wattlas.placement.window.simplex.state import (
 
 _REFACTOR_EVERY = 50
 """Etas between factorisations: one takes 0.3 ms, as much as ten pivots."""
-_HEAVY = 1e7
+_HEAVY = 1e11
 """A reference weight that is no longer one: they only grow, and from window to window without end.
 Where they were infinite, nothing entered any more."""
 _FAR = 1e300
