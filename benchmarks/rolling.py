@@ -23,6 +23,7 @@ from wattlas.data.scenario_file import example_path, load
 from wattlas.model.frictions import Frictions
 from wattlas.model.scenario import Scenario
 from wattlas.placement.engine import warm_up
+from wattlas.placement.window.simplex import warm_up as warm_up_windows
 from wattlas.policy.followed import Followed, followed
 from wattlas.policy.forecasts.outlook import forecast_outlook
 from wattlas.policy.rolling import oracle, rolling
@@ -52,6 +53,7 @@ def run(options: RunOptions) -> Sequence[Figure]:
     scenario = whole.at_hours(range(BEGIN, BEGIN + count))
     past = whole.at_hours(range(BEGIN))
     warm_up()
+    warm_up_windows()
     figures: list[Figure] = []
     began = time.perf_counter()
     names = ("perfect", "persistence")

@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).resolve().parent.parent
 SOURCES = (
     "compiled/*.py",
     "placement/engine/*.py",
+    "placement/window/simplex/*.py",
     "tiers/binned.py",
     "replays/kernel/*.py",
 )

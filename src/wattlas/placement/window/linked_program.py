@@ -27,6 +27,7 @@ from wattlas.placement.problem.lp import (
 )
 from wattlas.placement.problem.rows import Rows
 from wattlas.placement.problem.unit_values import Measure
+from wattlas.placement.window import level_solver
 from wattlas.placement.window.warm_window import KEY, LastWindow, start_of
 
 
@@ -66,6 +67,10 @@ def solve_linked(
     cost = objective(layout, measure, costs)
     if linked.value_after is not None:
         cost[layout.column("u")[-1]] -= linked.value_after
+    if linked.memory is not None and not linked.limits and time_limit_s is None:
+        solution = level_solver.solve(layout, cost, tied, linked.memory, began)
+        if solution is not None:
+            return solution
     blocks = program_rows(layout, tied, linked.limits, costs)
     ran = run_program(layout, cost, blocks, began, time_limit_s, linked.memory)
     if not ran.found:

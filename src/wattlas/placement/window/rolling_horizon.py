@@ -110,7 +110,8 @@ class RollingHorizon:
         if self.kind is not None:
             flows = shared_out(flows, self.unmerged, self.kind)
         seconds = time.perf_counter() - began
-        info = replace(joined.info, seconds=seconds, highs_hours=len(self.steps))
+        by_highs = 0 if joined.info.engine_hours else len(self.steps)
+        info = replace(joined.info, seconds=seconds, highs_hours=by_highs)
         solution = replace(joined, flows=flows, info=info, status=status)
         if self.limits:
             return replace(solution, limit_price=self.parts[0].limit_price)

@@ -52,14 +52,14 @@ class LastWindow:
             part = basis.rows[at : at + count]
             rows[block.name] = part.reshape((hours, -1) if count % hours == 0 else (1, -1))
             at += count
-        return LastWindow(_offset(layout), columns, values, rows)
+        return LastWindow(offset_of(layout), columns, values, rows)
 
     def start(
         self, layout: ColumnLayout, blocks: Sequence[Rows]
     ) -> tuple[Statuses, np.ndarray] | None:
         """The basis to start a window from, and the values of its columns; None where it has other
         columns or rows by the hour. A new hour has those of the hour before it."""
-        at = np.searchsorted(self.offset, _offset(layout), side="right") - 1
+        at = np.searchsorted(self.offset, offset_of(layout), side="right") - 1
         at, hours = np.maximum(at, 0), len(layout.hours)
         column, value = np.zeros(layout.columns, dtype=np.int8), np.zeros(layout.columns)
         for name in _names(layout):
@@ -97,7 +97,7 @@ def start_of(
         return Start()
     basis, value = begun
     value = value * demand_scale
-    offset = _offset(layout)
+    offset = offset_of(layout)
     by_hour = all(len(block.lower) % len(offset) == 0 for block in program.rows)
     new_hours = int((offset > last.offset[-1]).sum())
     if new_hours > 1 or not by_hour or not _is_of(basis, program, value, len(offset), new_hours):
@@ -169,7 +169,8 @@ def _names(layout: ColumnLayout) -> list[str]:
     return ["x", "o", *layout.blocks]
 
 
-def _offset(layout: ColumnLayout) -> np.ndarray:
+def offset_of(layout: ColumnLayout) -> np.ndarray:
+    """When each hour of a layout begins, seconds."""
     hours = layout.instance.scenario.hours
     start = (hours.start - np.datetime64(0, "s")) // np.timedelta64(1, "s")
     return np.asarray(int(start) + hours.offset[layout.hours] * round(hours.step_h * 3600))

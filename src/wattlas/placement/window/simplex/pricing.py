@@ -1,0 +1,179 @@
+"""Pricing: duals, what a level's price makes of each column, and which variable enters.
+
+The reduced cost of a column is its cost and its level's price less those of its source's key. The
+best of the sources of a model in an hour is kept until one of its levels' prices moves: from pivot
+to pivot most stand still. What is best is told by Devex (Harris, 1973).
+"""
+
+from __future__ import annotations
+
+from wattlas.placement.engine.jit import kernel, smaller
+from wattlas.placement.window.simplex.solves import btran
+from wattlas.placement.window.simplex.state import (
+    F8,
+    ROW,
+    Factors,
+    LevelProgram,
+    WindowBasis,
+    Work,
+)
+
+_TOLERANCE = 1e-9
+"""A reduced cost that counts; the largest cost is 100."""
+_MOVED = 1e-13
+"""Prices of levels that differ by less have moved together."""
+
+
+@kernel
+def set_duals(p: LevelProgram, b: WindowBasis, f: Factors, w: Work) -> None:
+    """Duals and prices from the basis."""
+    hours, sources, regions = p.cost.shape
+    for i in range(b.slot.shape[0]):
+        column = b.slot[i]
+        if column >= 0:
+            hs = column // regions
+            h = hs // sources
+            costs = p.cost[h, hs - h * sources]
+            b.dual[i] = costs[b.key[hs]] - costs[column - hs * regions]
+        else:
+            b.dual[i] = b.price[-1 - column]
+    btran(f, w.counters, b.dual)
+    for h in range(hours):
+        for m in range(p.first.shape[0] - 1):
+            level(p, b.dual, h, m, b.level_price[h, m])
+    for n in range(w.stale.shape[0]):
+        w.stale[n] = True
+
+
+@kernel
+def level(p: LevelProgram, row: F8, h: int, m: int, out: F8) -> float:
+    """out[r] = a vector over the rows times the column of region r's level of a model, in an hour;
+    how far they differ."""
+    regions = p.cost.shape[2]
+    rows = regions * p.first.shape[0]
+    i, last = h * rows, h + 1 == p.cost.shape[0]
+    lowest, highest = 1e300, -1e300
+    for r in range(regions):
+        at = i + regions + m * regions + r
+        v = row[i + r] + row[at]
+        if not last:
+            v -= row[at + rows]
+        out[r] = v
+        lowest, highest = min(lowest, v), max(highest, v)
+    return highest - lowest
+
+
+@kernel
+def stands_still(p: LevelProgram, row: F8, h: int) -> bool:
+    """Whether a vector over the rows is zero wherever a column of an hour has an entry."""
+    regions = p.cost.shape[2]
+    rows = regions * p.first.shape[0]
+    for i in range(h * rows, (h + 1) * rows):
+        if row[i] != 0.0:
+            return False
+    if h + 1 < p.cost.shape[0]:
+        for i in range((h + 1) * rows + regions, (h + 2) * rows):
+            if row[i] != 0.0:
+                return False
+    return True
+
+
+@kernel
+def move_duals(p: LevelProgram, b: WindowBasis, w: Work, by: F8) -> None:
+    """Duals and prices a step on; marks what has to be priced again."""
+    models = p.first.shape[0] - 1
+    rows = p.cost.shape[2] * p.first.shape[0]
+    for h in range(p.cost.shape[0]):
+        if not stands_still(p, by, h):
+            w.stale[h * (models + 1) + models] = True
+            for i in range(h * rows, (h + 1) * rows):
+                b.dual[i] += by[i]
+            for m in range(models):
+                if level(p, by, h, m, w.block) > _MOVED:
+                    w.stale[h * (models + 1) + m] = True
+                for r in range(w.block.shape[0]):
+                    b.level_price[h, m, r] += w.block[r]
+
+
+@kernel
+def price(p: LevelProgram, b: WindowBasis, w: Work) -> int:
+    """Price what is stale; the place of the best of all in `best`, −1 where none saves."""
+    models = p.first.shape[0] - 1
+    most, place = 0.0, -1
+    for n in range(w.best.shape[0]):
+        if w.stale[n]:
+            w.stale[n] = False
+            h, m = n // (models + 1), n % (models + 1)
+            if m < models:
+                price_sources(p, b, w, h, m)
+            else:
+                price_slacks(p, b, w, h)
+        if w.best[n] > most:
+            most, place = w.best[n], n
+    return place
+
+
+@kernel
+def price_sources(p: LevelProgram, b: WindowBasis, w: Work, h: int, m: int) -> None:
+    """The best column of the sources of a model in an hour."""
+    sources, regions = p.cost.shape[1], p.cost.shape[2]
+    levels, best, column = b.level_price[h, m], 0.0, 0
+    for s in range(p.first[m], p.first[m + 1]):
+        costs, key = p.cost[h, s], b.key[h * sources + s]
+        bar = costs[key] + levels[key] - _TOLERANCE
+        least = bar
+        for r in range(regions):
+            least = smaller(least, costs[r] + levels[r])
+        if least < bar:
+            weight = b.weight[h, s]
+            for r in range(regions):
+                gain = bar - costs[r] - levels[r]
+                if gain > 0.0 and gain * gain > best * weight[r]:
+                    best, column = gain * gain / weight[r], (h * sources + s) * regions + r
+    n = h * p.first.shape[0] + m
+    w.best[n], w.best_id[n] = best, column
+
+
+@kernel
+def price_slacks(p: LevelProgram, b: WindowBasis, w: Work, h: int) -> None:
+    """The best slack of an hour that is not basic: at its kink one whose dual is below zero or
+    above what it costs below; elsewhere any whose dual is not what it costs there."""
+    rows = p.cost.shape[2] * p.first.shape[0]
+    best, row = 0.0, 0
+    for i in range(h * rows, (h + 1) * rows):
+        if w.tight[i]:
+            gain = max(-b.dual[i], b.dual[i] - p.top[i])
+            if b.shift[i] > 0.0:
+                gain = abs(b.dual[i])
+            elif b.shift[i] < 0.0:
+                gain = abs(b.dual[i] - p.top[i])
+            gain -= _TOLERANCE
+            if gain > 0.0 and gain * gain > best * b.row_weight[i]:
+                best, row = gain * gain / b.row_weight[i], i
+    n = h * p.first.shape[0] + p.first.shape[0] - 1
+    w.best[n], w.best_id[n] = best, -1 - row
+
+
+@kernel
+def reweigh(p: LevelProgram, b: WindowBasis, w: Work, factor: float) -> None:
+    """Reference weights after a pivot, by its row; `factor` is the entering weight over the square
+    of the pivot."""
+    row, models = w.vec[ROW], p.first.shape[0] - 1
+    sources, rows = p.cost.shape[1], p.cost.shape[2] * p.first.shape[0]
+    for h in range(p.cost.shape[0]):
+        if not stands_still(p, row, h):
+            for i in range(h * rows, (h + 1) * rows):
+                b.row_weight[i] = max(b.row_weight[i], row[i] * row[i] * factor)
+            for m in range(models):
+                if level(p, row, h, m, w.block) > _MOVED:
+                    for s in range(p.first[m], p.first[m + 1]):
+                        weigh_source(b.weight[h, s], w.block, b.key[h * sources + s], factor)
+
+
+@kernel
+def weigh_source(weight: F8, row: F8, key: int, factor: float) -> None:
+    """weight = max(weight, entry of the pivot row² · factor), of the columns of a source."""
+    own = row[key]
+    for r in range(weight.shape[0]):
+        entry = row[r] - own
+        weight[r] = -smaller(-weight[r], -entry * entry * factor)

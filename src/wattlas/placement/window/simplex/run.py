@@ -1,0 +1,255 @@
+"""A window from the last one, or from nothing, to a certified optimum.
+
+Right-hand sides and demand are a little off while it pivots, those of an hour alike in every window
+that it is in: at the plain ones nine of ten pivots made no progress. At the end the basis is given
+the plain ones. What comes of it is an answer only where it keeps every bound, and where the bound
+by its duals equals its objective.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wattlas.placement.window.simplex.bench import WindowBench
+from wattlas.placement.window.simplex.levels import KeptLevels, LevelAnswer, LevelWindow
+from wattlas.placement.window.simplex.state import MOVES, NONE, OPTIMAL, LevelProgram, WindowBasis
+
+_CLOSED, _OVER = 1e6, 1e4
+"""Cost of a closed column, and of a GPU-h/h above a capacity; the largest open cost is 100."""
+_OFF = 1e-6
+"""How far right-hand sides are off, in mean demands of a source: with a tenth of it windows took
+a third more pivots, with ten times as much the plain values are none more often."""
+_KEPT = 1e-9
+"""What a bound may be missed by, where the largest demand is 100."""
+_GAP = 1e-9
+"""The largest relative gap that counts as none."""
+_MOST_PER_ROW = 8
+"""Pivots, by row, after which a window is given up: 3 are the most from nothing, 1 from the last
+window."""
+
+
+def solve_level_window(window: LevelWindow, kept: KeptLevels | None = None) -> LevelAnswer | None:
+    """Solve a window, from one that it fits or from nothing; None where that was given up."""
+    run = _Run(window, kept)
+    return run.answer() if run.begin() else None
+
+
+def warm_up() -> None:
+    """Compile or load it, by a window of one hour, one source and one region."""
+    single = np.ones((1, 1))
+    solve_level_window(
+        LevelWindow(np.arange(1), np.zeros(1, np.int64), single, np.ones((1, 1, 1)), 2.0 * single,
+                    np.ones((1, 1, 1)), None)
+    )  # fmt: skip
+
+
+class _Run:
+    """One window on its way: scaled, a little off, and with a basis to begin with."""
+
+    def __init__(self, window: LevelWindow, kept: KeptLevels | None) -> None:
+        self.plain, self.kept = window, kept
+        self.units = _units(window) if kept is None else kept.units
+        self.benches = {} if kept is None else dict(kept.benches)
+        self.skipped, self.count = (0, 0) if kept is None else kept.shared(window) or (0, 0)
+        self.noise = self._noise()
+        self.exact = self._scaled(None)
+        self.off = self._scaled(self.noise)
+        self.bench = self._bench(window.shape[0])
+        self.pivots = 0
+
+    def begin(self) -> bool:
+        """Lay a basis under the window: hours that were solved keep theirs, each new one is solved
+        by itself after the one before. False where that was given up."""
+        hours, sources, regions, models = self.plain.shape
+        rows, basis = regions * (1 + models), self.bench.basis
+        keys, slots, prices = self._from_kept()
+        level = None if self.kept is None else self.kept.noisy_level[-1]
+        for h in range(self.count, hours):
+            hour = self._hour(h, level)
+            if hour is None:
+                return False
+            keys.append(hour.key.copy())
+            slots.append(_moved(hour.slot, h * sources * regions, h * rows))
+            prices.append(hour.price.copy())
+            level = self.plain.levels(_flow(hour, (1, sources, regions)))[0]
+        slot = np.concatenate(slots)
+        if len(slot) > len(basis.slot):
+            return False
+        basis.slot[:] = NONE
+        basis.slot[: len(slot)] = slot
+        basis.key[:], basis.price[:], basis.shift[:] = *map(np.concatenate, (keys, prices)), 0.0
+        self._set_weights(basis)
+        if self.kept is not None:
+            came = self.exact.limit[regions:rows] - self.kept.level[self.skipped - 1].ravel()
+            basis.shift[regions:rows] = np.where(np.abs(came) > 100.0 * _KEPT, came, 0.0)
+        return True
+
+    def answer(self) -> LevelAnswer | None:
+        """Solve it, and give the last basis the plain right-hand sides."""
+        basis, shape = self.bench.basis, self.plain.shape
+        if self.bench.solve(self.off, _MOST_PER_ROW * len(basis.slot)) != OPTIMAL:
+            return None
+        self.pivots += int(self.bench.work.counters[MOVES])
+        noisy = _flow(basis, shape[:3])
+        self.bench.evaluate(self.exact)
+        flow = _flow(basis, shape[:3])
+        dual = np.clip(basis.dual, 0.0, self.exact.top)
+        money, amount, _ = self.units
+        objective = self._certified(flow, dual)
+        return LevelAnswer(
+            flow / amount if np.isfinite(objective) else None,
+            objective / money / amount,
+            dual.reshape(shape[0], -1)[:, : shape[2]] / money,
+            self.pivots,
+            self._keep(basis, noisy, flow),
+        )
+
+    def _noise(self) -> tuple[np.ndarray, np.ndarray]:
+        """What demand and right-hand sides of each hour are off by: that of the hour, whatever the
+        window."""
+        hours, sources, regions, models = self.plain.shape
+        rows, size = regions * (1 + models), self.units[2]
+        demand, limit = np.empty((hours, sources)), np.empty((hours, rows))
+        if self.kept is not None:
+            few = slice(self.skipped, self.skipped + self.count)
+            demand[: self.count], limit[: self.count] = (part[few] for part in self.kept.noise)
+        for h in range(self.count, hours):
+            draw = np.random.default_rng(int(self.plain.offset[h]) % (1 << 32)).random
+            demand[h], limit[h] = size * draw(sources), size * (draw(rows) - 0.5)
+        return demand, limit
+
+    def _scaled(self, noise: tuple[np.ndarray, np.ndarray] | None) -> LevelProgram:
+        """The program in units of its own; off by so much."""
+        w, (money, amount, _) = self.plain, self.units
+        hours, _, regions, models = w.shape
+        demand = w.demand * amount
+        most = 2.0 * demand.sum(axis=1, keepdims=True) + 1.0
+        limit, top = np.zeros((hours, 1 + models, regions)), np.empty((hours, 1 + models, regions))
+        limit[:, 0] = np.minimum(w.capacity * amount, most)
+        top[:, 0], top[:, 1:] = _OVER, w.start_cost * money
+        if w.before is None:
+            top[0, 1:] = 0.0
+        else:
+            limit[0, 1:] = w.before * amount
+        if noise is not None:
+            demand = demand + noise[0]
+            limit += noise[1].reshape(limit.shape)
+            if self.kept is not None:
+                at = self.skipped - 1
+                limit[0, 1:] += self.kept.noisy_level[at] - self.kept.level[at]
+        cost = np.where(np.isfinite(w.cost), w.cost * money, _CLOSED)
+        return LevelProgram(cost, demand.ravel(), limit.ravel(), top.ravel(), w.model, w.first)
+
+    def _bench(self, hours: int) -> WindowBench:
+        """Room for so many hours."""
+        shape = self.plain.shape
+        if hours not in self.benches or self.benches[hours].shape[1:] != shape[1:]:
+            self.benches[hours] = WindowBench(hours, *shape[1:])
+        return self.benches[hours]
+
+    def _from_kept(self) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
+        """Keys, what is basic and slacks' prices in the hours that were solved."""
+        if self.kept is None:
+            return [], [], []
+        _, sources, regions, models = self.plain.shape
+        rows, kept = regions * (1 + models), self.kept
+        hours = slice(self.skipped * sources, (self.skipped + self.count) * sources)
+        ours = slice(self.skipped * rows, (self.skipped + self.count) * rows)
+        slot = _moved(kept.slot, -self.skipped * sources * regions, -self.skipped * rows)
+        inside = (slot >= -self.count * rows) & (slot < self.count * sources * regions)
+        hour = np.where(kept.slot >= 0, kept.slot // (sources * regions), (-1 - kept.slot) // rows)
+        inside &= (hour >= self.skipped) & (hour < self.skipped + self.count)
+        price, top = kept.price[ours], self.exact.top[: self.count * rows]
+        highest = (price > 0.0) & (price >= kept.top[ours])
+        return [kept.key[hours]], [slot[inside]], [np.where(highest, top, np.minimum(price, top))]
+
+    def _hour(self, h: int, level: np.ndarray | None) -> WindowBasis | None:
+        """The optimal basis of an hour by itself, after what runs before it; None: given up."""
+        _, _, regions, models = self.plain.shape
+        rows, p, bench = regions * (1 + models), self.off, self._bench(1)
+        sources = self.plain.shape[1]
+        limit = p.limit[h * rows : (h + 1) * rows].copy()
+        if h > 0 and level is not None:
+            limit[regions:] += level.ravel()
+        hour = LevelProgram(
+            p.cost[h : h + 1], p.demand[h * sources : (h + 1) * sources], limit,
+            p.top[h * rows : (h + 1) * rows], p.model, p.first,
+        )  # fmt: skip
+        basis = bench.basis
+        basis.key[:], basis.slot[:] = p.cost[h].argmin(axis=1), -1 - np.arange(rows)
+        basis.price[:], basis.shift[:], basis.weight[:], basis.row_weight[:] = 0.0, 0.0, 1.0, 1.0
+        if bench.solve(hour, _MOST_PER_ROW * (rows + sources)) != OPTIMAL:
+            return None
+        self.pivots += int(bench.work.counters[MOVES])
+        return basis
+
+    def _set_weights(self, basis: WindowBasis) -> None:
+        """Hours that were solved keep their reference weights."""
+        basis.weight[:], basis.row_weight[:] = 1.0, 1.0
+        if self.kept is not None:
+            rows = len(basis.row_weight) // self.plain.shape[0]
+            last = self.skipped + self.count
+            basis.weight[: self.count] = self.kept.weight[self.skipped : last]
+            basis.row_weight[: self.count * rows] = self.kept.row_weight[
+                self.skipped * rows : last * rows
+            ]
+
+    def _certified(self, flow: np.ndarray, dual: np.ndarray) -> float:
+        """The objective of a point, which is cut at its bounds; nan where it misses one by more
+        than rounding, or the bound by the duals."""
+        p, (hours, _, regions, models) = self.exact, self.plain.shape
+        least = float(flow.min())
+        np.maximum(flow, 0.0, out=flow)
+        closed = float(flow[p.cost >= _CLOSED].max(initial=0.0))
+        flow[p.cost >= _CLOSED] = 0.0
+        level = self.plain.levels(flow)
+        limit = p.limit.reshape(hours, 1 + models, regions)
+        over = float((level.sum(axis=1) - limit[:, 0]).max())
+        rise = level - limit[:, 1:]
+        rise[1:] -= level[:-1]
+        spent = p.cost * flow
+        top = p.top.reshape(limit.shape)[:, 1:]
+        objective = float(spent.sum() + (top * np.maximum(rise, 0.0)).sum())
+        price = dual.reshape(limit.shape)
+        levels = price[:, :1] + price[:, 1:]
+        levels[:-1] -= price[1:, 1:]
+        value = (p.cost + levels[:, p.model]).min(axis=2)
+        bound = float(value.ravel() @ p.demand - dual @ p.limit)
+        size = float(np.abs(spent).sum()) + abs(objective) + _KEPT
+        missed = max(-least, closed, over) > _KEPT or not abs(objective - bound) <= _GAP * size
+        return float("nan") if missed else objective
+
+    def _keep(self, basis: WindowBasis, noisy: np.ndarray, flow: np.ndarray) -> KeptLevels:
+        """What the next window starts from."""
+        row = -1 - basis.slot[basis.slot < 0]
+        price = np.clip(basis.dual, 0.0, self.exact.top)
+        price[row] = basis.price[row]
+        levels = self.plain.levels
+        return KeptLevels(
+            self.units, self.plain, self.noise, levels(flow), levels(noisy), basis.key.copy(),
+            basis.slot.copy(), price, self.exact.top, basis.weight.copy(),
+            basis.row_weight.copy(), self.benches,
+        )  # fmt: skip
+
+
+def _units(window: LevelWindow) -> tuple[float, float, float]:
+    """Money and demand brought to the order of 100; what right-hand sides are off by then."""
+    finite = window.cost[np.isfinite(window.cost)]
+    money = 100.0 / max(float(np.abs(finite).max(initial=0.0)), 1e-300)
+    amount = 100.0 / max(float(window.demand.max(initial=0.0)), 1e-300)
+    return money, amount, _OFF * float(window.demand.mean()) * amount
+
+
+def _flow(basis: WindowBasis, shape: tuple[int, int, int]) -> np.ndarray:
+    """What the columns of a basis hold, (H, S, R)."""
+    flow = np.zeros(shape)
+    cells = flow.reshape(-1, shape[2])
+    cells[np.arange(len(cells)), basis.key] = basis.key_value
+    on = basis.slot >= 0
+    flow.reshape(-1)[basis.slot[on]] = basis.value[on]
+    return flow
+
+
+def _moved(slot: np.ndarray, columns: int, rows: int) -> np.ndarray:
+    """What is basic, so many columns and rows further on."""
+    return np.where(slot >= 0, slot + columns, slot - rows)
