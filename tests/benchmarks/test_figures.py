@@ -119,7 +119,7 @@ def _rolling(patch: Patch, folder: Path) -> Sequence[Figure]:
     patch.setattr(rolling, "core_world", lambda _shared: world)
     patch.setattr(rolling, "BEGIN", 12)
     patch.setattr(rolling, "LOOK_AHEAD_H", 4)
-    patch.setitem(rolling.HOURS, "day", 6)
+    patch.setitem(rolling.HOURS, "day", 12)
     return rolling.run(RunOptions("day", folder, repeat=1))
 
 

@@ -20,9 +20,8 @@ from wattlas.placement.constraints.base import Link
 from wattlas.placement.constraints.registry import hourly_rows
 from wattlas.placement.constraints.start_up import StartUpLink
 from wattlas.placement.hour.highs import AT_LOWER, AT_UPPER, BASIC
-from wattlas.placement.hour.highs_hour import columns_to_flows
+from wattlas.placement.hour.highs_hour import grid_to_flows
 from wattlas.placement.hour.protocol import Solution, no_duals
-from wattlas.placement.problem.flows import join
 from wattlas.placement.problem.lp import ColumnLayout
 from wattlas.placement.window.simplex import (
     KeptLevels,
@@ -174,8 +173,7 @@ class LevelTerms:
         """Flows, and what capacity is worth."""
         layout = self.layout
         instance, steps = layout.instance, layout.hours
-        x = self.columns_of(flow)
-        parts = [columns_to_flows(instance, x[h], int(t)) for h, t in enumerate(steps)]
+        flows = grid_to_flows(instance, self.columns_of(flow), steps)
         duals = no_duals(instance)
         duals["capacity"][:, steps] = -(answer.capacity_price / instance.hours[steps][:, None]).T
         rows = self.levels.demand.size + answer.kept.slot.size
@@ -187,7 +185,7 @@ class LevelTerms:
             rows=rows,
             columns=layout.columns,
         )
-        return Solution(join(parts), duals, info=info)
+        return Solution(flows, duals, info=info)
 
     def as_last(self, answer: LevelAnswer) -> LastWindow:
         """Its basis as HiGHS is told one: levels are basic, and so is a rise that is paid for."""
