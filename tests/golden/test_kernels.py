@@ -14,14 +14,22 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.golden.test_followed import Moving, _models, _world
+from tests.golden.test_followed import _outcome as outcome_lines
 from tests.golden.values import compare, number, shown
-from tests.interpreted import as_written
+from tests.interpreted import as_written, interpreted
 from tests.placement.engine.generate import KINDS, make
+from tests.replays.worlds import Kept
 from wattlas.placement.engine import Basis, HourlyProgram, HourlySolution, Meter, patience, solve
 from wattlas.placement.engine.opening import solve_opening
 from wattlas.placement.engine.solve import solve_program
+from wattlas.replays.arrivals.stream import AtRates
+from wattlas.replays.kernel import settle as kernel_settle
+from wattlas.replays.kernel import state as S
+from wattlas.replays.run import replay
 from wattlas.replays.service.model import PowerCurve, ServiceModel
-from wattlas.replays.service.pool import serve
+from wattlas.replays.service.pool import pools_of, serve
+from wattlas.replays.service.serving import Serving
 
 TURNED_DOWN: dict[str, dict[str, float]] = {
     "as they are": {},
@@ -47,6 +55,8 @@ def _bases(basis: Basis) -> Iterator[str]:
 def _whole(answer: HourlySolution) -> Iterator[str]:
     yield f" {answer.pivots} pivots, status {answer.status.tolist()}"
     yield from shown(" objective", answer.objective)
+    size = np.maximum(np.abs(answer.objective), 1e-9)
+    yield from shown(" gap", (answer.gap / size).round(9))
     for name in ("capacity_dual", "demand_dual", "row_dual"):
         yield from shown(f" {name}", getattr(answer, name).sum(axis=0))
     for n in range(len(answer.hours)):
@@ -138,7 +148,10 @@ def _descended() -> Iterator[str]:
         low[:, -1] = arrived[:, -1]
         weight = np.full((hours, cuts), 1.0 / cuts)
         run = np.diff(arrived, axis=1, prepend=0.0)
-        step_run, step_weight = draw.uniform(0.1, 1.0, (sources, hours)), draw.uniform(0.1, 1, hours)
+        step_run, step_weight = (
+            draw.uniform(0.1, 1.0, (sources, hours)),
+            draw.uniform(0.1, 1, hours),
+        )
         mean_run, mean_weight = np.zeros_like(run), np.zeros_like(weight)
         price, after = np.zeros((hours, sources)), np.zeros((sources, hours))
         scratch = np.zeros((6, 2 * hours + 8))
@@ -175,9 +188,44 @@ def _served() -> Iterator[str]:
             yield from shown("made", made)
 
 
+def _replayed() -> Iterator[str]:
+    """Requests of a contract whose place changes, with jitter, starts and little memory."""
+    s = _world(share=0.02, hours=3)
+    s = replace(s, demand_per_h=np.minimum(s.demand_per_h, 7.0))
+    servings = {
+        "apart": Serving(_models(s, kv_tokens=3100), start_s=700.0, rtt_p95=1.6, seed=3),
+        "pooled": Serving(_models(s, reserve=0.5), pooled=True, start_s=300.0),
+    }
+    for title, serving in servings.items():
+        ended = Kept()
+        with as_written():
+            made = replay(s, Moving(s), AtRates(s, seed=4), serving=serving, sink=ended)
+        yield from outcome_lines(title, made)
+        when, what = ended.all()
+        for row in range(0, len(when), 7):
+            yield " ".join(number(value) for value in (*when[row], *what[row]))
+
+
+def _judged() -> Iterator[str]:
+    """Latencies beside a budget and beside the edges of bins, and a share beside its cap."""
+    settle = interpreted(kernel_settle._settle)
+    share, to_first = np.array([[1, 4]]), np.array([1, 0])
+    for klass, longest_s in ((0, 2.0), (1, 4.0), (0, 0.001), (1, 1e9)):
+        pools = pools_of([ServiceModel(1.0)], [1], False)
+        fleet, sums = S.new_fleet(pools, 4), S.new_sums(2, share, to_first)
+        for first_s in (np.nextafter(longest_s, 0), longest_s, np.nextafter(longest_s, 1e12)):
+            for low in (0, 1):
+                job = fleet.slot[0]
+                job.arrived, job.first_token, job.network_s = 0.0, first_s / (1 + klass), 0.0
+                job.longest_s, job.kind, job.ledger = longest_s, 2 * klass + low, 0
+                settle(fleet, sums, 0, first_s)
+        yield f"{klass} {longest_s}: {sums.served.tolist()} {sums.counts.tolist()}"
+        yield f" bins {np.argwhere(sums.bins).tolist()}"
+
+
 CASES: dict[str, Callable[[], Iterator[str]]] = {
     "pivots": _pivots, "given_up": _given_up, "opened": _opened, "descended": _descended,
-    "served": _served,
+    "served": _served, "replayed": _replayed, "judged": _judged,
 }  # fmt: skip
 
 

@@ -1,0 +1,194 @@
+"""Inputs that are seldom met, and branches that only they reach, value by value and word by word.
+
+A change is made on purpose: run with WATTLAS_GOLDEN=write, and read the difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import astuple, replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.golden.solve_worlds import minimal, uneven, with_class
+from tests.golden.test_fleets import _patient, _plain
+from tests.golden.values import compare, number, shown
+from tests.placement.engine.generate import make
+from tests.toys import TwoRegions
+from wattlas.errors import WattlasError
+from wattlas.model.contract import ShareCap, Tier
+from wattlas.model.frictions import Frictions
+from wattlas.model.kinds import by_kind
+from wattlas.model.objective import Minimise, Window
+from wattlas.model.offer import offer
+from wattlas.model.scenario import Scenario
+from wattlas.model.signals import Hours
+from wattlas.placement.api import plan
+from wattlas.placement.compare.attribution import split
+from wattlas.placement.constraints.base import Constraint
+from wattlas.placement.constraints.registry import obeyed
+from wattlas.placement.engine import solve_program, verify, warm
+from wattlas.placement.fleet import size as sizes
+from wattlas.placement.fleet import tied_question, tiered
+from wattlas.placement.fleet.fleet import fleet
+from wattlas.placement.fleet.reach import reach
+from wattlas.placement.fleet.tiered import tiered_fleet
+from wattlas.placement.problem.words import listed
+
+
+def told(title: str, ask: Callable[[], object]) -> Iterator[str]:
+    """What is said where there is no answer."""
+    with pytest.raises(WattlasError) as error:
+        ask()
+    yield f"== {title}: {type(error.value).__name__} {error.value}"
+
+
+def _split() -> Iterator[str]:
+    """What geography and tiers save, where one of them has no answer."""
+    tier = Tier("green", 0.4, 0.6, latency_factor=2.0, classes=("code", "chat"), window=Window.DAY)
+    plain = uneven(51, 4, tight=1.4)
+    s = offer(plain, [tier])
+    yield from shown("known", split(s, plan(plain)))
+    kg = plan(s).totals.carbon_kg
+    for part in (0.98, 0.9):
+        capped = minimal(s, carbon_cap_t=part * kg / 1e3, window=Window.ALL)
+        yield from shown(f"capped {part}", split(capped))
+    yield from told("capped far below", lambda: split(minimal(s, carbon_cap_t=kg / 4e3)))
+    short = with_class(s, 2, unserved_usd_per_request=None)
+    short = replace(short, reserved_gpu=short.reserved_gpu * 0.2)
+    yield from told("short", lambda: split(short))
+    waits = with_class(s, 2, may_wait_h=2.0)
+    for title, world in {"no tiers": uneven(51), "waits": waits,
+                         "starts": replace(s, frictions=Frictions(0.2))}.items():  # fmt: skip
+        yield from told(title, lambda world=world: split(world))
+
+
+class _NoWords(TwoRegions):
+    """A constraint that says nothing of its own."""
+
+    name = "two_regions"
+    clash_words = Constraint.clash_words
+    broken_words = Constraint.broken_words
+
+
+def _words() -> Iterator[str]:
+    """What is said of a constraint that has no words of its own, and lists that are long."""
+    s = with_class(uneven(52, tight=1.2), 2, unserved_usd_per_request=None)
+    with obeyed(_NoWords(0.1)):
+        yield str(plan(s).conflict)
+    for count in (1, 8, 9):
+        yield listed([f"n{n}" for n in range(count)])
+
+
+def _verified() -> Iterator[str]:
+    """What a check of the engine's answers says of wrong ones."""
+    for kind in ("shedding", "binding_rows", "free_capacity", "negative_prices", "zero_demand"):
+        program = make(kind, 4, 3)
+        _, regions, points, _, hours = program.sizes
+        draw = np.random.default_rng(4)
+        dear = replace(program, per_gpu_h=draw.uniform(0.0, 1.0, (regions, points, hours)))
+        answer = solve_program(dear)
+        assert verify(dear, answer).worst <= 1e-9
+        yield f"{kind}, priced elsewhere: {_residuals(verify(program, answer))}"
+        for name in ("capacity_dual", "demand_dual", "row_dual", "value"):
+            values = getattr(answer, name)
+            size = np.abs(values[np.isfinite(values)]).max(initial=0.0)
+            for noise in (-0.3, 0.3):
+                wrong = values + noise * draw.uniform(0, 1, values.shape) * size
+                found = verify(dear, replace(answer, **{name: wrong}))
+                yield f"{kind}, {name} {noise}: {_residuals(found)}"
+        spent = np.full(hours, 1e9)
+        yield f"spent {_residuals(verify(program, answer, spent))}"
+        with pytest.raises(ValueError, match="no duals"):
+            verify(program, solve_program(program, want_demand_duals=False))
+
+
+def _residuals(found: Any) -> str:
+    return " ".join(number(value) for value in astuple(found))
+
+
+def _warmed() -> Iterator[str]:
+    """What is compiled, and what is said of it."""
+    yield from shown("smallest", warm._smallest().demand)
+    asked: list[Any] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(warm, "solve_program", lambda program: asked.append(program.sizes))
+        patch.setattr(warm, "compile_together", lambda *what: asked.append(what))
+        for known in ((), (warm.walk,), (warm.walk, warm.walk_open)):
+            patch.setattr(warm, "has_code", lambda entry, known=known: entry in known)
+            for budgets in (False, True):
+                said: list[str] = []
+                cold = warm.warm_up(said.append, budgets=budgets)
+                assert warm.warm_up(budgets=budgets) is cold
+                together = (warm.walk_open, warm.solve_smallest) in asked
+                yield f"{len(known)} {budgets}: {cold} {said} {together} {len(asked)}"
+                asked.clear()
+
+
+def _fleets() -> Iterator[str]:
+    """Fleets in what is seldom asked of them."""
+    s = _plain()
+    cap = ShareCap("low", ("code",), ("small",), 0.3, Window.DAY)
+    nothing = np.full_like(s.signals.price_usd_per_mwh, np.nan)
+    carbon = minimal(s, minimise=Minimise.CARBON)
+    unpriced = replace(carbon, signals=replace(s.signals, price_usd_per_mwh=nothing))
+    yield from told("no prices", lambda: fleet(unpriced))
+    yield from told("no prices, reach", lambda: reach(unpriced))
+    waits = minimal(_patient(), carbon_cap_t=1.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tied_question, "joint", lambda *_: None)
+        patch.setattr(tied_question, "too_large", lambda *_: True)
+        yield from told("too long", lambda: fleet(replace(_patient(), share_caps=(cap,))))
+        yield from told("too long, capped", lambda: fleet(waits))
+    yield from told("outage", lambda: fleet(s, survive=[["coaly"]], outage_on_demand_gpu=-1.0))
+    yield from told("outage, none", lambda: fleet(s, survive=[["coaly"]],
+                                                  outage_on_demand_gpu=np.nan))  # fmt: skip
+    nowhere = with_class(with_class(s, 0, unserved_usd_per_request=0.1), 1,
+                         unserved_usd_per_request=0.2)  # fmt: skip
+    nowhere = with_class(nowhere, 2, unserved_usd_per_request=0.3)
+    closed = tuple(replace(k, accuracy_min=0.99) for k in nowhere.classes)
+    yield from shown("nowhere", reach(replace(nowhere, classes=closed)))
+    far = with_class(s, 0, latency_budget_ms=400.0)
+    yield from shown("least reach", reach(far, most=1e-3))
+
+
+def _contract() -> Iterator[str]:
+    """A fleet under a contract, from a sample of its hours first."""
+    hours = Hours.range("2023-03-31T18:00:00", 12)
+    tier = Tier("green", 0.25, 0.6, classes=("code",), window=Window.MONTH, points=("small",),
+                accuracy_min=0.5)  # fmt: skip
+    s = offer(with_class(_plain(seed=14, hours=hours), 1, accuracy_min=0.7), [tier])
+    whole = tiered_fleet(s, exact=1e-6)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tiered, "SAMPLED", 2)
+        patch.setattr(sizes, "SAMPLED", 2)
+        sampled = tiered_fleet(s, exact=1e-6)
+    for title, made in {"whole": whole, "sampled": sampled}.items():
+        yield f"== {title}"
+        yield from shown("optimal", made.optimal)
+    assert sampled.optimal.cost_usd == pytest.approx(whole.optimal.cost_usd, rel=2e-6)
+    kinds: dict[str, Any] = {
+        r.id: {"H100": {"reserved_usd_per_gpu_year": 16e3},
+               "B200": {"reserved_usd_per_gpu_year": 24e3}}
+        for r in s.regions
+    }  # fmt: skip
+    hardware = zip(s.points, ("H100", "B200", "H100"), strict=False)
+    points = tuple(replace(point, hardware=kind) for point, kind in hardware)
+    rest = tuple(replace(p, hardware="H100") for p in s.points[len(points) :])
+    bounded = tuple(replace(r, capacity_max=9.0) for r in s.regions)
+    mixed = by_kind(replace(s, points=points + rest, regions=bounded), kinds)
+    yield from told("kinds", lambda: tiered_fleet(mixed))
+
+
+CASES: dict[str, Callable[[], Iterator[str]]] = {
+    "split": _split, "words": _words, "verified": _verified, "warmed": _warmed, "fleets": _fleets,
+    "contract": _contract,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_seldom_asked_is_as_in_the_golden_file(name: str) -> None:
+    """Every value is that which was read and found right."""
+    compare(f"seldom_{name}", CASES[name]())
