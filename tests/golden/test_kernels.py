@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -124,7 +123,8 @@ def _opened() -> Iterator[str]:
             x = np.array([1.0, 2.0, 3.5, 4.0, 6.0])
             meters = [
                 Meter(draw.uniform(0, 1, (regions, hours)),
-                      draw.uniform(0, 1e-3, (sources, regions, points)), draw.uniform(0, 1, sources))
+                      draw.uniform(0, 1e-3, (sources, regions, points)),
+                      draw.uniform(0, 1, sources))
                 for _ in range(2)
             ]  # fmt: skip
             done: list[int] = []

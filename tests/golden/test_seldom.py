@@ -23,7 +23,6 @@ from wattlas.model.frictions import Frictions
 from wattlas.model.kinds import by_kind
 from wattlas.model.objective import Minimise, Window
 from wattlas.model.offer import offer
-from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours
 from wattlas.placement.api import plan
 from wattlas.placement.compare.attribution import split
