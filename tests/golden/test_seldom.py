@@ -21,8 +21,9 @@ from wattlas.errors import WattlasError
 from wattlas.model.contract import ShareCap, Tier
 from wattlas.model.frictions import Frictions
 from wattlas.model.kinds import by_kind
-from wattlas.model.objective import Minimise, Window
+from wattlas.model.objective import Minimise, Solver, Window
 from wattlas.model.offer import offer
+from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours
 from wattlas.placement.api import plan
 from wattlas.placement.compare.attribution import split
@@ -34,6 +35,10 @@ from wattlas.placement.fleet import tied_question, tiered
 from wattlas.placement.fleet.fleet import fleet
 from wattlas.placement.fleet.reach import reach
 from wattlas.placement.fleet.tiered import tiered_fleet
+from wattlas.placement.frontier import frontier as curves
+from wattlas.placement.frontier.abatement import abatement
+from wattlas.placement.frontier.frontier import feasible_axis, frontier
+from wattlas.placement.frontier.patience import over_patience
 from wattlas.placement.problem.words import listed
 
 
@@ -181,9 +186,77 @@ def _contract() -> Iterator[str]:
     yield from told("kinds", lambda: tiered_fleet(mixed))
 
 
+def _curves() -> Iterator[str]:
+    """Frontiers of every kind: by each solver, where nothing binds, and where demand is shed."""
+    s = uneven(53, 4)
+    must = with_class(s, 2, unserved_usd_per_request=None)
+    roomy, short = uneven(53, 4, tight=9.0), uneven(53, 4, tight=0.5)
+    dry = replace(must, reserved_gpu=must.reserved_gpu * np.array([2.0, 2.0, 0.75, 2.0]))
+    asked: list[tuple[str, Scenario, str, dict[str, Any]]] = [
+        ("roomy", roomy, "scale", {}), ("roomy, carbon", roomy, "added_ms", {"objective": "carbon"}),
+        ("short", short, "scale", {}), ("short, carbon", short, "scale", {"objective": "carbon"}),
+        ("weighted", s, "added_ms", {"objective": "weighted", "carbon_price_usd_per_t": 90.0}),
+        ("class", s, "class:code", {}), ("at budgets", s, "scale", {"x": [1.0, 2.5, 1.0]}),
+        ("few", must, "scale", {"samples": 3}), ("dry", dry, "scale", {}),
+        ("soft", s, "soft", {}), ("soft, three", must, "soft", {"samples": 3}),
+        ("soft, carbon", short, "soft", {"objective": "carbon", "samples": 2}),
+    ]  # fmt: skip
+    for title, world, variant, more in asked:
+        for solver in (Solver.HIGHS, Solver.ENGINE) if title in {"short", "weighted"} else (
+                Solver.AUTO,):  # fmt: skip
+            done: list[float] = []
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(curves, "FULLEST", 1)
+                patch.setattr(curves, "FULLEST_OF_NODE", 1)
+                made = frontier(replace(world, solver=solver), variant, progress=done.append, **more)
+            yield f"== {title} {solver}: {' '.join(number(part) for part in done)}"
+            yield from shown("curve", made)
+    axis = feasible_axis(must, "scale")
+    yield from shown("axis", (axis.x, axis.least, axis.users))
+    yield from told("below", lambda: frontier(must, x=[axis.least / 2]))
+    yield from told("none", lambda: frontier(must, x=[]))
+    yield from told("soft at", lambda: frontier(must, "soft", x=[1.0]))
+    dryer = replace(must, reserved_gpu=must.reserved_gpu * 0.3)
+    lawless = with_class(must, 1, accuracy_min=0.99)
+    for variant in ("scale", "soft"):
+        yield from told(f"dryer {variant}", lambda v=variant: frontier(dryer, v))
+        yield from told(f"lawless {variant}", lambda v=variant: frontier(lawless, v))
+    yield from told("variant", lambda: frontier(s, "sideways"))
+    yield from told("objective", lambda: frontier(s, objective="joy"))
+    yield from told("no class", lambda: frontier(s, "class:none"))
+
+
+def _abated() -> Iterator[str]:
+    """The cheapest placements at some prices of carbon."""
+    s = uneven(54, 5)
+    cap = ShareCap("low", ("code",), ("small",), 0.4, Window.DAY)
+    worlds = {
+        "plain": with_class(s, 2, unserved_usd_per_request=None), "unserved": s,
+        "short": uneven(54, 5, tight=0.6), "starts": replace(s, frictions=Frictions(0.2)),
+        "capped": replace(s, share_caps=(cap,)),
+    }  # fmt: skip
+    for title, world in worlds.items():
+        done: list[float] = []
+        table = abatement(world, [20.0, 300.0, 20.0, 5e3], done.append)
+        yield f"== {title}: {' '.join(number(part) for part in done)}"
+        yield from shown("table", table)
+    dry = replace(worlds["plain"], reserved_gpu=s.reserved_gpu * 0.2)
+    yield from told("dry", lambda: abatement(dry, [1.0]))
+    yield from told("lawless", lambda: abatement(with_class(s, 1, accuracy_min=0.99), [1.0]))
+    tied = replace(dry, share_caps=(cap,))
+    yield from told("dry and capped", lambda: abatement(tied, [1.0]))
+    none = replace(worlds["capped"], share_caps=(replace(cap, share_max=0.0, points=(
+        "small", "batched")),), reserved_gpu=s.reserved_gpu * 0.8)  # fmt: skip
+    yield from shown("capped at none", abatement(none, [1.0]))
+    for waits in ([0.0, 2.0], [3.0]):
+        every = over_patience(replace(s, hours=s.hours), "batch", waits)
+        yield from shown("patience", every[0])
+        yield from shown("patient", [made.totals for made in every[1]])
+
+
 CASES: dict[str, Callable[[], Iterator[str]]] = {
     "split": _split, "words": _words, "verified": _verified, "warmed": _warmed, "fleets": _fleets,
-    "contract": _contract,
+    "contract": _contract, "curves": _curves, "abated": _abated,
 }  # fmt: skip
 
 
