@@ -193,7 +193,8 @@ def _curves() -> Iterator[str]:
     roomy, short = uneven(53, 4, tight=9.0), uneven(53, 4, tight=0.5)
     dry = replace(must, reserved_gpu=must.reserved_gpu * np.array([2.0, 2.0, 0.75, 2.0]))
     asked: list[tuple[str, Scenario, str, dict[str, Any]]] = [
-        ("roomy", roomy, "scale", {}), ("roomy, carbon", roomy, "added_ms", {"objective": "carbon"}),
+        ("roomy", roomy, "scale", {}),
+        ("roomy, carbon", roomy, "added_ms", {"objective": "carbon"}),
         ("short", short, "scale", {}), ("short, carbon", short, "scale", {"objective": "carbon"}),
         ("weighted", s, "added_ms", {"objective": "weighted", "carbon_price_usd_per_t": 90.0}),
         ("class", s, "class:code", {}), ("at budgets", s, "scale", {"x": [1.0, 2.5, 1.0]}),
@@ -208,7 +209,8 @@ def _curves() -> Iterator[str]:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(curves, "FULLEST", 1)
                 patch.setattr(curves, "FULLEST_OF_NODE", 1)
-                made = frontier(replace(world, solver=solver), variant, progress=done.append, **more)
+                asked_by = replace(world, solver=solver)
+                made = frontier(asked_by, variant, progress=done.append, **more)
             yield f"== {title} {solver}: {' '.join(number(part) for part in done)}"
             yield from shown("curve", made)
     axis = feasible_axis(must, "scale")
