@@ -347,8 +347,8 @@ def _policies() -> Iterator[str]:
     dry = with_class(replace(s, reserved_gpu=s.reserved_gpu * 0.3), 2,
                      unserved_usd_per_request=None)  # fmt: skip
     for name in ("gar", "greedy:by=cost", "greedy", "best-region", "static-shares",
-                 "hourly-shares", "least-cost", "least-carbon", "weighted:cost=1", "plan", "uniform",
-                 "nearest"):  # fmt: skip
+                 "hourly-shares", "least-cost", "least-carbon", "weighted:cost=1", "plan",
+                 "uniform", "nearest"):  # fmt: skip
         for title, world in {"unpriced": unpriced, "dry": dry, "lawless": lawless}.items():
             try:
                 made = policy_of(world, name)
