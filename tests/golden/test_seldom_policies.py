@@ -17,7 +17,7 @@ import pytest
 from tests.golden.solve_worlds import minimal, uneven, with_class
 from tests.golden.test_seldom import told
 from tests.golden.values import compare, number, shown
-from tests.policy.asked import forecast, observed
+from tests.policy.asked import driven, forecast, observed
 from wattlas.errors import InfeasibleError, InputError, Problem, WattlasError
 from wattlas.model.objective import Minimise
 from wattlas.model.signals import Hours
@@ -111,15 +111,24 @@ def _policies() -> Iterator[str]:
     dry = with_class(replace(s, reserved_gpu=s.reserved_gpu * 0.3), 2,
                      unserved_usd_per_request=None)  # fmt: skip
     for name in ("gar", "greedy:by=cost", "greedy", "best-region", "static-shares",
-                 "hourly-shares", "least-cost", "least-carbon", "weighted:cost=1", "plan",
+                 "hourly-shares", "least-cost", "least-carbon", "weighted:cost=1",
+                 "weighted:cost=0", "plan",
                  "uniform", "nearest"):  # fmt: skip
         for title, world in {"unpriced": unpriced, "dry": dry, "lawless": lawless}.items():
             try:
                 made = policy_of(world, name)
-                shares = made.route(observed(world, 1), forecast(world, 1), {})[0].share
-                yield f"== {name}, {title}: {made.name} {number(float(shares.sum()))}"
+                routing = made.route(observed(world, 1), forecast(world, 1), {})[0]
+                yield f"== {name}, {title}: {made.name} {number(float(routing.share.sum()))}"
+                if title != "lawless":
+                    columns = [getattr(routing, n) for n in COLUMNS]
+                    rows = zip(*columns, strict=True)
+                    yield " ".join(f"{i}{k}{low:d}{r}{o}={x:.4f}" for i, k, low, r, o, x in rows)
             except WattlasError as error:
                 yield f"== {name}, {title}: {type(error).__name__} {error}"
+    for hour, routing in enumerate(driven(dry, rolling(dry, 1))):
+        gone = routing.region == len(dry.regions)
+        yield f"== rolling, dry, hour {hour}: {number(float(routing.share[gone].sum()))}"
+        yield from shown("share", routing.share[:9])
     for texts in ("greedy:by", "greedy:by=joy", "gar:share=x", "plan:x=1", "nowhere", "a.b:C",
                   "gar:share=0.5,budget_kg=3"):  # fmt: skip
         try:

@@ -25,22 +25,26 @@ from wattlas.model.signals import Hours
 from wattlas.model.workload import State
 from wattlas.placement.api import plan
 from wattlas.placement.constraints.registry import obeyed, rows_by_constraint
+from wattlas.placement.engine import Basis
 from wattlas.placement.engine import solve as engine_solve
+from wattlas.placement.fleet import routings
 from wattlas.placement.frontier.frontier import feasible_axis, frontier
 from wattlas.placement.hour import highs
 from wattlas.placement.hour.dispatch import HIGHS, solve_hours
+from wattlas.placement.problem import flows as flows_of
 from wattlas.placement.problem import words
 from wattlas.placement.problem.instance import build_instance
 from wattlas.placement.problem.queue import Queue
 from wattlas.placement.problem.rows import HourlyRows, Rows
 from wattlas.placement.problem.tactics import Tactics
-from wattlas.placement.problem.unit_values import cost
+from wattlas.placement.problem.unit_values import carbon, cost
 from wattlas.placement.solution.concat import solver_words
 from wattlas.placement.window import waiting
 from wattlas.placement.window.column_generation import ColumnGeneration
 from wattlas.placement.window.knapsack import Knapsack
 from wattlas.placement.window.queue_search import search
 from wattlas.placement.window.startup_bound import Coupled
+from wattlas.policy.permits import _threshold
 
 
 def _program(cost_of: list[float], lower: float, upper: float) -> highs.Lp:
@@ -195,8 +199,65 @@ def _short() -> Iterator[str]:
         yield str(plan(with_class(uneven(64, 3, tight=0.2), 2, **must)).conflict)
 
 
+def _pieces() -> Iterator[str]:
+    """Flows and routings in pieces, by the whole and by numpy alone."""
+    draw = np.random.default_rng(65)
+    hour = np.sort(draw.integers(0, 9, 40))
+    ones = np.ones(40, np.int64)
+    whole = flows_of.SourceFlows(hour, ones, ones, ones, draw.uniform(0, 1, 40))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(flows_of, "PIECE", 7)
+        for flows in (whole, whole.where(np.argsort(-hour, kind="stable")), whole.where(hour < 1)):
+            yield f"{[part.hour.tolist() for part in flows_of.by_whole_hours(flows)]}"
+    merged = flows_of.merge_equal(whole._replace(region=hour % 2 - 1, value=whole.value - 0.3))
+    yield from shown("merged", merged)
+    for late in (0, 1 << 17):
+        parts = [whole.where(hour > 4)._replace(hour=hour[hour > 4] + late), whole.where(hour < 3)]
+        yield f"{flows_of.join([*parts, flows_of.no_flows()]).hour.tolist()}"
+    route, demand = draw.uniform(0, 1, (5, 3)), draw.uniform(0, 1, (60, 3))
+    most = np.array([1.1, 1.3, 0.9, 1.2, 1.0])
+    for few in (1, 100):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(routings, "FEW", few)
+            served = routings.fits(route, demand, most)
+        np.testing.assert_array_equal(served, (demand @ route.T <= most).all(axis=1))
+        assert 0 < served.sum() < len(served)
+    bases = Basis(draw.integers(0, 9, (4, 2, 2)), draw.integers(0, 9, (4, 3, 3)))
+    mixed = bases.with_hours(np.array([False, True, False, True]), bases[1:3])
+    yield from shown("keys", mixed.keys.reshape(4, -1))
+    yield from shown("basics", mixed.basics.reshape(4, -1))
+    yield f"{len(Basis.join([bases, mixed]))} {at_quantiles()}"
+
+
+def at_quantiles() -> list[str]:
+    """Thresholds at which permits save most, beside one that is found by trying all."""
+    draw, out = np.random.default_rng(66), []
+    for share in (0.1, 0.5):
+        saving, demand = draw.normal(1.0, 1.0, (2, 1, 8)), draw.uniform(0, 9, (2, 1, 8))
+        saving[0, 0, 3] = np.nan
+        out.append(number(_threshold(share, saving, demand)))
+    return [*out, number(_threshold(0.5, -np.abs(saving), demand))]
+
+
+def _hot() -> Iterator[str]:
+    """The engine from the bases of another measure, which may be too far away."""
+    instance = build_instance(uneven(67, 6, tight=0.9))
+    for most in (5000, 9, 4):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(engine_solve, "MAX_PIVOTS", most)
+            memory: dict[str, Any] = {}
+            for measure, tie in ((cost(instance), None), (carbon(instance), cost(instance)),
+                                 (cost(instance), None)):  # fmt: skip
+                for steps in (np.arange(6), np.array([0, 2, 5])):
+                    made = solve_hours(instance, measure, tie, steps, Solver.ENGINE, memory)
+                    value = " ".join(number(value) for value in made.value[steps])
+                    yield f"{most} {measure.unit} {steps.tolist()}: {made.left.tolist()} {value}"
+                    yield f" {made.info.engine_hours} {made.info.highs_hours}"
+
+
 CASES: dict[str, Callable[[], Iterator[str]]] = {
     "by_highs": _by_highs, "rows": _rows, "handed_on": _handed_on, "short": _short,
+    "flows_in_pieces": _pieces, "hot": _hot,
 }  # fmt: skip
 
 
