@@ -34,6 +34,9 @@ from wattlas.placement.fleet import size as sizes
 from wattlas.placement.fleet import tied_question, tiered
 from wattlas.placement.fleet.fleet import fleet
 from wattlas.placement.fleet.reach import reach
+from wattlas.placement.fleet.served import ServedHours, Sounding
+from wattlas.placement.fleet.size import Sizing, groups_of
+from wattlas.placement.fleet.terms import terms_of
 from wattlas.placement.fleet.tiered import tiered_fleet
 from wattlas.placement.frontier import frontier as curves
 from wattlas.placement.frontier.abatement import abatement
@@ -149,6 +152,12 @@ def _fleets() -> Iterator[str]:
     yield from told("outage", lambda: fleet(s, survive=[["coaly"]], outage_on_demand_gpu=-1.0))
     yield from told("outage, none", lambda: fleet(s, survive=[["coaly"]],
                                                   outage_on_demand_gpu=np.nan))  # fmt: skip
+    terms = terms_of(s)
+    sizing = Sizing.of(terms, groups_of(terms))
+    for part in (0.04, 0.11, 1.0, 0.08):
+        gpu = terms.lower + part * (terms.upper - terms.lower)
+        for asked in (Sounding(sizing.needs), ServedHours(sizing.hours, sizing.needs)):
+            yield f"{part}: {number(asked.ask(gpu, sizing.master))} {len(sizing.needs.known)}"
     nowhere = with_class(with_class(s, 0, unserved_usd_per_request=0.1), 1,
                          unserved_usd_per_request=0.2)  # fmt: skip
     nowhere = with_class(nowhere, 2, unserved_usd_per_request=0.3)
