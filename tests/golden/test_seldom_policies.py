@@ -5,9 +5,11 @@ A change is made on purpose: run with WATTLAS_GOLDEN=write, and read the differe
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,11 +31,15 @@ from wattlas.policy.planned import optimum
 from wattlas.policy.protocol import Forecast, Observed, State
 from wattlas.policy.registry import check, policy_of
 from wattlas.policy.rolling import rolling
+from wattlas.replays import calibrate as fits
 from wattlas.replays.arrivals.files import _cell
 from wattlas.replays.arrivals.stream import AtRates
+from wattlas.replays.arrivals.trace import Trace, open_trace
 from wattlas.replays.kernel.state import BINS
 from wattlas.replays.outcome import edges_ms, quantiles_ms
 from wattlas.replays.run import replay
+from wattlas.replays.service.model import ServiceModel
+from wattlas.replays.service.pool import serve
 
 LINE = re.compile(r"\(line \d+ of [^)]*\)")
 """Where a policy failed."""
@@ -183,6 +189,48 @@ def _odd_replays() -> Iterator[str]:
     yield f"{[_cell(value, pl.List(pl.Int64)) for value in texts]}"
 
 
+def _served_log(file: Path, model: ServiceModel, count: int, replicas: int = 1) -> Trace:
+    """What a server that is the model would log; of every ninth request no times of tokens."""
+    draw = np.random.default_rng(count)
+    came = draw.exponential(0.2, count).cumsum().round(3)
+    tokens_in, tokens_out = draw.integers(20, 900, count), draw.integers(1, 90, count)
+    served = serve(model, came, tokens_in, tokens_out, replicas=replicas)
+    rows: list[dict[str, Any]] = []
+    for n in range(count):
+        row = {"input_toks": int(tokens_in[n]), "output_toks": int(tokens_out[n]),
+               "queued_ts": 100.0 + came[n]}  # fmt: skip
+        if n % 9 != 4:
+            row |= {"first_token_ts": 100.0 + round(float(served.first_s[n]), 4),
+                    "last_token_ts": 100.0 + round(float(served.last_s[n]), 4)}  # fmt: skip
+        rows.append(row)
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return open_trace(file)
+
+
+def _calibrated(folder: Path) -> Iterator[str]:
+    """Where a fit of a service model is after a few steps, and what is said of it."""
+    true = ServiceModel(0.02, 4e-5, 1e-7, batch=8, step_tokens=600, kv_tokens=3000)
+    log = _served_log(folder / "a.jsonl", true, 44)
+    other = _served_log(folder / "b.jsonl", true, 30, 2)
+    asked: dict[str, dict[str, Any]] = {
+        "nothing": {}, "batch": {"batch": 8, "second": other},
+        "all": {"batch": 8, "step_tokens": 600, "kv_tokens": 3000, "reserve": 0.4},
+        "two": {"batch": 5, "replicas": 2},
+    }  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fits, "EVALUATIONS", 9)
+        patch.setattr(fits, "ROUNDS", 2)
+        for title, given in asked.items():
+            made = fits.calibrate(other if title == "two" else log, **given)
+            yield f"== {title}"
+            yield from shown("made", made)
+            yield from made.listing().notes
+            yield from shown("table", made.table())
+    few = _served_log(folder / "few.jsonl", true, 21)
+    yield from told("few", lambda: fits.calibrate(few))
+
+
+IN_A_FOLDER: dict[str, Callable[[Path], Iterator[str]]] = {"calibrated": _calibrated}
 CASES: dict[str, Callable[[], Iterator[str]]] = {
     "loops": _loops, "policies": _policies, "histories": _histories, "odd_replays": _odd_replays,
 }  # fmt: skip
@@ -193,3 +241,10 @@ def test_policies_seldom_met_are_as_in_the_golden_file(name: str) -> None:
     """Every value is that which was read and found right."""
     places = (LINE.sub("(line)", line) for line in CASES[name]())
     compare(f"seldom_{name}", places)
+
+
+@pytest.mark.parametrize("name", IN_A_FOLDER)
+def test_files_seldom_met_are_as_in_the_golden_file(name: str, tmp_path: Path) -> None:
+    """Every value is that which was read and found right."""
+    lines = (line.replace(str(tmp_path), "FOLDER") for line in IN_A_FOLDER[name](tmp_path))
+    compare(f"seldom_{name}", lines)
