@@ -27,6 +27,7 @@ from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours
 from wattlas.placement.api import plan
 from wattlas.placement.compare.attribution import split
+from wattlas.placement.compare.baselines import baseline_and_tables
 from wattlas.placement.constraints.base import Constraint
 from wattlas.placement.constraints.registry import obeyed
 from wattlas.placement.engine import solve_program, verify, warm
@@ -42,6 +43,7 @@ from wattlas.placement.frontier import frontier as curves
 from wattlas.placement.frontier.abatement import abatement
 from wattlas.placement.frontier.frontier import feasible_axis, frontier
 from wattlas.placement.frontier.patience import over_patience
+from wattlas.placement.problem.instance import build_instance
 from wattlas.placement.problem.words import listed
 
 
@@ -167,6 +169,20 @@ def _fleets() -> Iterator[str]:
     yield from shown("least reach", reach(far, most=1e-3))
 
 
+def _tables() -> Iterator[str]:
+    """Tables of shares: how they were found, beside where they send demand."""
+    s = uneven(58, 5, tight=1.3)
+    cap = ShareCap("low", ("code",), ("small",), 0.3, Window.DAY)
+    for title, world in {"plain": s, "capped": replace(s, share_caps=(cap,))}.items():
+        for name in ("static_cost", "hourly_table_carbon"):
+            placed, tables = baseline_and_tables(build_instance(world), name)
+            assert tables is not None
+            yield f"== {title}, {name}: {placed.status} {placed.conflict}"
+            yield from shown("info", tables.info)
+            yield from shown("share", tables.share.round(6))
+            yield from shown("totals", placed.totals)
+
+
 def _contract() -> Iterator[str]:
     """A fleet under a contract, from a sample of its hours first."""
     hours = Hours.range("2023-03-31T18:00:00", 12)
@@ -267,7 +283,7 @@ def _abated() -> Iterator[str]:
 
 CASES: dict[str, Callable[[], Iterator[str]]] = {
     "split": _split, "words": _words, "verified": _verified, "warmed": _warmed, "fleets": _fleets,
-    "contract": _contract, "curves": _curves, "abated": _abated,
+    "contract": _contract, "curves": _curves, "abated": _abated, "tables": _tables,
 }  # fmt: skip
 
 
