@@ -33,6 +33,7 @@ from wattlas.placement.hour import highs
 from wattlas.placement.hour.dispatch import HIGHS, solve_hours
 from wattlas.placement.problem import flows as flows_of
 from wattlas.placement.problem import words
+from wattlas.placement.problem.arrivals import Arrivals
 from wattlas.placement.problem.instance import build_instance
 from wattlas.placement.problem.queue import Queue
 from wattlas.placement.problem.rows import HourlyRows, Rows
@@ -194,6 +195,13 @@ def _short() -> Iterator[str]:
     for deadline in (0.0, None):
         found = search(instance, queue, cost(instance), deadline=deadline, rounds=2)
         yield f"deadline {deadline}: {found.rounds} {number(found.value)} {found.shed}"
+    demand = instance.scenario.demand_per_h.copy()
+    demand[:, 2, 1:] = 0.0
+    rare = replace(_waits(1.0), demand_per_h=demand)
+    for world in (rare, replace(rare, share_caps=(cap,))):
+        arrivals = Arrivals.of(replace(build_instance(world), by_arrival=True))
+        yield from shown("alive", arrivals.alive.astype(int))
+        yield from shown("came", arrivals.came)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(words, "NAMED", 1)
         yield str(plan(with_class(uneven(64, 3, tight=0.2), 2, **must)).conflict)
