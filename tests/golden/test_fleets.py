@@ -198,6 +198,13 @@ def _kinds() -> Iterator[str]:
     yield from _fleet("kinds by the hour", by_kind(s, dear))
     bounded = _regions(s, capacity_max=(2.6, 3.9, 2.1))
     yield from _fleet("bought beside a bound", by_kind(bounded, dear))
+    rented = {name: {kind: dict(terms) for kind, terms in each.items()}
+              for name, each in kinds.items()}  # fmt: skip
+    for each in rented.values():
+        each["B200"] |= {"reserved_gpu_max": 0.0}
+    rented["coaly"]["B200"] |= {"on_demand_gpu": 3.0, "on_demand_usd_per_gpu_h": 5.0}
+    one_kind = with_class(bounded, 1, points=("batched",))
+    yield from _fleet("one kind is bought alone", by_kind(one_kind, rented))
     yield from _told("no kinds", lambda: fleet(s))
 
 

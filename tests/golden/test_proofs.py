@@ -21,7 +21,9 @@ from wattlas.model.frictions import Frictions
 from wattlas.model.kinds import by_kind
 from wattlas.model.objective import Minimise, Window
 from wattlas.model.plan import Plan
+from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours
+from wattlas.model.workload import State
 from wattlas.placement.api import plan
 from wattlas.placement.explain.certificate import certify
 from wattlas.placement.fleet.certificate import certify_fleet
@@ -127,18 +129,42 @@ def _fleet_proofs() -> Iterator[str]:
     bounded = tuple(replace(r, idle_w=0.0, on_demand_gpu=0.0, capacity_max=3.1) for r in regions)
     points = tuple(replace(point, hardware=kind) for point, kind in hardware)
     mixed = replace(s, points=points, regions=bounded)
-    fleets = {
-        "plain": fleet(s, exact=1e-8), "lost": fleet(s, survive=[["coaly"]], exact=1e-8),
-        "carbon": fleet(minimal(s, minimise=Minimise.CARBON), exact=1e-7),
-        "capped": fleet(replace(s, share_caps=(cap,))),
-        "waits, lost": fleet(row, survive=[["hydro"]]),
-        "waits, capped": fleet(replace(row, share_caps=(cap,))),
-        "kinds": fleet(by_kind(mixed, kinds), exact=1e-8),
+    patient = _of(row, mixed)
+    hourly = replace(cap, window=Window.HOUR)
+    bought = {name: {kind: dict(terms) for kind, terms in each.items()}
+              for name, each in kinds.items()}  # fmt: skip
+    bought["coaly"]["H100"] |= {"on_demand_gpu": 0.9, "on_demand_usd_per_gpu_h": 5.0}
+    fleets: dict[str, Callable[[], Fleet]] = {
+        "plain": lambda: fleet(s, exact=1e-8),
+        "lost": lambda: fleet(s, survive=[["coaly"]], exact=1e-8),
+        "carbon": lambda: fleet(minimal(s, minimise=Minimise.CARBON), exact=1e-7),
+        "capped": lambda: fleet(replace(s, share_caps=(cap,))),
+        "waits, lost": lambda: fleet(row, survive=[["hydro"]]),
+        "waits, capped": lambda: fleet(replace(row, share_caps=(cap,))),
+        "kinds": lambda: fleet(by_kind(mixed, kinds), exact=1e-8),
+        "waits, accurate": lambda: fleet(with_class(row, 1, mean_accuracy_min=0.62)),
+        "waits, hourly": lambda: fleet(replace(row, share_caps=(hourly,))),
+        "waits, copies": lambda: fleet(_with_copies(row), survive=[["hydro"]]),
+        "waits, kinds": lambda: fleet(by_kind(patient, kinds)),
+        "waits, kinds, bought": lambda: fleet(by_kind(patient, bought), survive=[["coaly"]]),
     }  # fmt: skip
-    for title, made in fleets.items():
+    for title, ask in fleets.items():
         yield f"== {title}"
+        made = ask()
         for what, other in _other_fleets(made):
             yield from _residuals(what, certify_fleet(other))
+
+
+def _with_copies(s: Scenario) -> Scenario:
+    """A class whose state stays, with copies of it in another region."""
+    pinned = replace(s.classes[1], state=State.PINNED, latency_budget_ms=2000.0,
+                     state_copies=("coaly",))  # fmt: skip
+    return replace(s, classes=(s.classes[0], pinned, s.classes[2]))
+
+
+def _of(s: Scenario, other: Scenario) -> Scenario:
+    """A scenario with the points and regions of another."""
+    return replace(s, points=other.points, regions=other.regions)
 
 
 def _other_fleets(made: Fleet) -> Iterator[tuple[str, Fleet]]:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import FunctionType
 from typing import Any
 
 import numpy as np
 import pytest
 from generate import make
 
+from tests.interpreted import interpreted
 from wattlas.placement.engine import HourlyProgram, HourlySolution, solve_program, verify
 from wattlas.placement.engine.basis import set_costs, set_duals, set_values
 from wattlas.placement.engine.hours import load_basis, record
-from wattlas.placement.engine.jit import smaller
 from wattlas.placement.engine.scaled import scale
 from wattlas.placement.engine.solve import Bench
 from wattlas.placement.engine.state import Hour, HourlyOutput
@@ -101,19 +100,6 @@ def test_a_flow_beyond_capacity_or_on_a_closed_column_is_seen(
     assert halved.capacity > 1e-6
     assert closed.columns > 1e-6
     assert verify(higher, solution).rows > 1e-6
-
-
-def interpreted(kernel: Any) -> Any:
-    """A kernel and all that it calls as Python runs them: compiling them anew takes 9 s."""
-    if kernel is smaller:
-        return min
-    if not hasattr(kernel, "py_func"):
-        return kernel
-    own = kernel.py_func
-    called = {
-        n: interpreted(own.__globals__[n]) for n in own.__code__.co_names if n in own.__globals__
-    }
-    return FunctionType(own.__code__, {**own.__globals__, **called}, own.__name__)
 
 
 def _written(p: Any, h: Hour, b: Any, w: Any, keys: Any, basics: Any, answer: HourlyOutput) -> None:

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import pytest
 from generate import make
 
+from tests.interpreted import interpreted
 from wattlas.placement.engine.candidates import set_gains
 from wattlas.placement.engine.pricing import price_sources
 from wattlas.placement.engine.scaled import scale
 from wattlas.placement.engine.solve import Bench
-from wattlas.placement.engine.state import BIG, DUAL, POINT, REGION
+from wattlas.placement.engine.state import BIG, DUAL, POINT, REGION, Program, Scratch, Working
+
+PRICE_SOURCES, SET_GAINS = interpreted(price_sources), interpreted(set_gains)
+"""As Python runs them: to compile them for this test alone takes seconds."""
 
 
-@numba.njit
-def priced(p, tariff, b, w):  # type: ignore[no-untyped-def]
+def priced(p: Program, tariff: np.ndarray, b: Working, w: Scratch) -> np.ndarray:
     """(own, least) of every source, after the duals were followed."""
-    out = np.zeros((b.key.shape[0], 2))
-    price_sources(p, tariff, b.vec, w, 0.0)
-    set_gains(p.unit, b, tariff.shape[1], 0.0, w.least, w.gain)
-    out[:, 0], out[:, 1] = w.gain + w.least, w.least
-    return out
+    PRICE_SOURCES(p, tariff, b.vec, w, 0.0)
+    SET_GAINS(p.unit, b, tariff.shape[1], 0.0, w.least, w.gain)
+    return np.stack([w.gain + w.least, w.least], axis=1)
 
 
 @pytest.mark.parametrize("seed", range(2))

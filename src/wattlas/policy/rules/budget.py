@@ -32,6 +32,7 @@ import numpy as np
 from wattlas.errors import InfeasibleError
 from wattlas.model.scenario import Scenario
 from wattlas.placement.compare.baselines import baseline_policy
+from wattlas.placement.explain.conflict import stranded_words
 from wattlas.placement.problem.flows import SourceFlows, join, merge_equal
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.unit_values import carbon, carbon_to_minimise, cost
@@ -171,6 +172,8 @@ def _make(scenario: Scenario, name: str, options: Options) -> Policy:
     if not scenario.signals.priced:
         raise InfeasibleError(f"policy {name} needs prices, and the scenario states none")
     instance = in_full(build_instance(scenario))
+    if instance.stranded:
+        raise InfeasibleError(stranded_words(instance))
     budget_kg = options["budget_kg"]
     if budget_kg is None:
         budget_kg = float(options["share"]) * baseline_policy(instance).totals.carbon_kg

@@ -150,6 +150,8 @@ _PARTS: Mapping[str, Callable[[Instance], Measure]] = {**MEASURES, "latency": la
 def _weighted(scenario: Scenario, name: str, options: Options) -> Policy:
     instance = in_full(build_instance(scenario))
     weights = {part: float(options[part]) for part in _PARTS}
+    if weights["cost"]:
+        _known(scenario, "cost")
     means = baseline_means(instance, [part for part, weight in weights.items() if weight])
     score = Score({part: weights[part] / mean for part, mean in means.items()})
     return Ruled(name, scenario, instance, lambda part: greedy(part, score.measure(part)))
