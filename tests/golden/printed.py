@@ -125,6 +125,12 @@ def fault_lines(call: Callable[[], Any]) -> Iterator[str]:
         yield "! nothing"
 
 
+def tried(call: Callable[[], Any]) -> Iterator[str]:
+    """What a call returns, or what it raises."""
+    lines = list(fault_lines(call))
+    yield from [number(call())] if lines == ["! nothing"] else lines
+
+
 MASKS = (
     (r"\b(?=[a-f]*\d)[0-9a-f]{24,}\b", "a hash"),
     (r"(?<=profit_gain_usd )-?\d\S*e-\d\d\b", "0"),

@@ -12,7 +12,14 @@ import numpy as np
 import polars as pl
 
 import wattlas
-from tests.golden.printed import fault_lines, listing_lines, number, outline, table_lines
+from tests.golden.printed import (
+    fault_lines,
+    listing_lines,
+    number,
+    outline,
+    table_lines,
+    tried,
+)
 from wattlas.data.scenario_file import example_path
 from wattlas.errors import MachineError
 from wattlas.model.scenario import Scenario
@@ -30,18 +37,12 @@ from wattlas.studies.sweeps.verbs import VERBS
 GRID, SOBOL = DesignKind.GRID, DesignKind.SOBOL
 
 
-def _tried(call: Callable[[], Any]) -> Iterator[str]:
-    """What a call returns, or raises."""
-    lines = list(fault_lines(call))
-    yield from [str(call())] if lines == ["! nothing"] else lines
-
-
 def _design(_folder: Path) -> Iterator[str]:
     """Axes and designs: what is a number, how many runs, what is wrong, all at once."""
     for text in ("a.b=1,2.5", "a.b=true,1", "a.b=x,[1, 2],'y,z'", " a.b = 3 ", "a.b=1:2", "=1", "a"):
-        yield from _tried(lambda text=text: axis_of(text, GRID))
+        yield from tried(lambda text=text: axis_of(text, GRID))
     for text in ("a.b=1:2", "a.b=2", "a.b=x:2", "a=-1.5:1e3"):
-        yield from _tried(lambda text=text: axis_of(text, SOBOL))
+        yield from tried(lambda text=text: axis_of(text, SOBOL))
     for axis in (Axis("a", (1, 2.5)), Axis("b", (True, 1)), Axis("c", ("x",)), Axis("d", low=1.0,
                  high=3.0)):  # fmt: skip
         yield f"{axis.json()} {axis.is_numeric} {str(Axis.from_json(axis.json())) == str(axis)}"
@@ -162,14 +163,14 @@ def _changes(_folder: Path) -> Iterator[str]:
         ("objective.wat", 1, False), ("regions.oslo.pue", 2.0, True),
     ):  # fmt: skip
         yield f"{path} {value} {times}"
-        yield from _tried(lambda p=path, v=value, t=times: shown(with_value(mixed, p, v, t)))
+        yield from tried(lambda p=path, v=value, t=times: shown(with_value(mixed, p, v, t)))
     yield shown(Held(mixed, times=True).changed({"regions.*.pue": 1.1, "demand_per_h": 0.5}))
     yield shown(Held(mixed).changed({}))
     written = replace(BASE, settings=("time.hours=2", "regions.oslo.pue=1.3"))
     for values in ({"regions.*.pue": 1.4}, {"regions.oslo.pue": 1.5, "demand.scale": 2.0}, {},
                    {"*.pue": 1}, {"regions.*": 1}, {"objective.*.x": 1}):  # fmt: skip
         yield str(values)
-        yield from _tried(lambda v=values: shown(written.changed(v)))
+        yield from tried(lambda v=values: shown(written.changed(v)))
 
 
 class _Dying(Here):
