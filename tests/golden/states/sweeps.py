@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pytest
 
 import wattlas
 from tests.golden.printed import (
@@ -29,6 +30,7 @@ from wattlas.studies.sweeps.cluster import cluster_at
 from wattlas.studies.sweeps.design import Axis, DesignKind, SweepDesign, axis_of
 from wattlas.studies.sweeps.folder import RunRow, SweepFolder, open_sweep, sweep_in
 from wattlas.studies.sweeps.found import SweepFindings, heading, said
+from wattlas.studies.sweeps import ranking as by_axis
 from wattlas.studies.sweeps.ranking import ranking
 from wattlas.studies.sweeps.runs import run_of, work
 from wattlas.studies.sweeps.statement import differences, statement
@@ -120,22 +122,29 @@ def _ranking(_folder: Path) -> Iterator[str]:
     seeded = [RunRow("replayed", {"variable_usd": d, "saved_usd": -d, "late_share": 0.0})
               for d in draws[:16]]  # fmt: skip
     some.append((two, seeded, range(16)))
-    for made, ended, order in some:
-        found = _found(made, ended, tuple(order))
-        yield f"== {made.kind} {len(ended)}: {found.exit_code} {found.failed_words()}"
-        yield found.sentence()
-        for listing in found.listings():
-            yield from listing_lines(listing)
-        told = found.json()
-        yield f"{sorted(told)} {told['missing']} {found.notes} {found.is_sobol}"
-        ranked, notes = ranking(made, found.rows)
-        yield from table_lines("ranking", {k: [r[k] for r in ranked] for k in (ranked or [{}])[0]})
-        yield f"{notes} {found.meta()['limits']} {found.meta()['status']}"
-        page = found.page_tables()["sweep_ranking"]
-        yield f"{page.height} {dict(page.schema)}"
-        runs = found.named_tables()["runs"]
-        yield f"{runs.height} {list(map(str, runs.schema.values()))[:12]}"
+    with pytest.MonkeyPatch.context() as few:
+        few.setattr(by_axis, "RESAMPLES", 20)
+        for made, ended, order in some:
+            yield from _told(_found(made, ended, tuple(order)))
     yield f"{heading('cost_usd')} {said('cost_usd')} {said('gap')} {said('late_share')}"
+
+
+def _told(found: SweepFindings) -> Iterator[str]:
+    """All that is said of the runs that were found."""
+    made = found.sweep.design
+    yield f"== {made.kind} {found.rows.height}: {found.exit_code} {found.failed_words()}"
+    yield found.sentence()
+    for listing in found.listings():
+        yield from listing_lines(listing)
+    told = found.json()
+    yield f"{sorted(told)} {told['missing']} {found.notes} {found.is_sobol}"
+    ranked, notes = ranking(made, found.rows)
+    yield from table_lines("ranking", {k: [r[k] for r in ranked] for k in (ranked or [{}])[0]})
+    yield f"{notes} {found.meta()['limits']} {found.meta()['status']}"
+    page = found.page_tables()["sweep_ranking"]
+    yield f"{page.height} {dict(page.schema)}"
+    runs = found.named_tables()["runs"]
+    yield f"{runs.height} {list(map(str, runs.schema.values()))[:12]}"
 
 
 def _changes(_folder: Path) -> Iterator[str]:
