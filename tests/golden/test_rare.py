@@ -12,10 +12,10 @@ import pytest
 
 from tests.golden.kept import keep
 from tests.golden.printed import steady
-from tests.golden.states import offers, placements, reports, studies, sweeps, tiers, verbs
+from tests.golden.states import offers, placements, reports, rest, studies, sweeps, tiers, verbs
 
 HERE = Path(__file__).parent / "rare"
-CASES: dict[str, Callable[[Path], Iterator[str]]] = {**studies.CASES, **sweeps.CASES, **tiers.CASES, **placements.CASES, **reports.CASES, **offers.CASES, **verbs.CASES}
+CASES: dict[str, Callable[[Path], Iterator[str]]] = {**studies.CASES, **sweeps.CASES, **tiers.CASES, **placements.CASES, **reports.CASES, **offers.CASES, **verbs.CASES, **rest.CASES}
 
 
 @pytest.mark.parametrize("name", CASES)
