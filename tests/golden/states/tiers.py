@@ -26,8 +26,10 @@ from wattlas.tiers.market import (
     beside,
     choice,
     contract_sums,
+    lost_usd,
     market,
     reference_g,
+    user_gain_usd,
 )
 from wattlas.tiers.menu import Menu, front_mask, menu
 from wattlas.tiers.offer import best, by_fallback, judge, pareto
@@ -141,6 +143,12 @@ def _markets(_folder: Path) -> Iterator[str]:
         yield line([*table.share, *table.discount, grids.sharp(sold, table)])
         yield line([*table.profit_gain_usd, *table.carbon_saved_kg, *table.gained_usd])
         yield line(grids.scan_grid(sold, 3, spare_usd=1.0).discount)
+    even = one_user(theta=0.0, saved=0.5)
+    whole = float(lost_usd(even, Contract(0, 0.0, 1.0))[0]) / even.price_usd
+    for off in (0.0, 1e-13, -1e-13, 1e-11, -1e-11):
+        near = Contract(0, whole - off, 1.0)
+        taken = adoption_probability(even, user_gain_usd(even, near), beside(even))
+        yield line([*choice(even, (near,))[0], *taken])
     named = replace(people(3), names=("a", "b", "c"))
     yield str([(n, m.tolist()) for n, m in groups(market(service(), named, PRICE))])
     base = service(6, 2, 3)
