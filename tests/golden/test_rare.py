@@ -12,10 +12,32 @@ import pytest
 
 from tests.golden.kept import keep
 from tests.golden.printed import steady
-from tests.golden.states import offers, placements, reports, rest, studies, sweeps, tiers, verbs
+from tests.golden.states import (
+    briefs,
+    figures,
+    folders,
+    gateways,
+    odds,
+    offers,
+    options,
+    placements,
+    reports,
+    rest,
+    studies,
+    sweeps,
+    terminals,
+    tiers,
+    verbs,
+    words,
+    zones,
+)
 
 HERE = Path(__file__).parent / "rare"
-CASES: dict[str, Callable[[Path], Iterator[str]]] = {**studies.CASES, **sweeps.CASES, **tiers.CASES, **placements.CASES, **reports.CASES, **offers.CASES, **verbs.CASES, **rest.CASES}
+MODULES = (briefs, figures, folders, gateways, odds, offers, options, placements, reports, rest,
+           studies, sweeps, terminals, tiers, verbs, words, zones)  # fmt: skip
+CASES: dict[str, Callable[[Path], Iterator[str]]] = {
+    name: case for module in MODULES for name, case in module.CASES.items()
+}
 
 
 @pytest.mark.parametrize("name", CASES)

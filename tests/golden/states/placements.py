@@ -38,54 +38,111 @@ def _breakevens(_folder: Path) -> Iterator[str]:
     """Every break-even of moves made by hand: at a tie, where nothing varies, that never pay."""
     series = np.array([90.0, 20.0, 110.0, 30.0])
     base = Move(
-        PlaceCharges(series, 400.0, 1.2, 2.0, 0.09), PlaceCharges(40.0, 60.0, 1.1, 2.1, 0.02),
-        np.array([10.0, 20.0, 5.0, 8.0]), 2e-3, 1e-3, 3e6, 0.02, 1e-5, 7.0, 4e8, 0.05, 50.0, 2.0,
-    )  # fmt: skip
+        PlaceCharges(series, 400.0, 1.2, 2.0, 0.09),
+        PlaceCharges(40.0, 60.0, 1.1, 2.1, 0.02),
+        np.array([10.0, 20.0, 5.0, 8.0]),
+        2e-3,
+        1e-3,
+        3e6,
+        0.02,
+        1e-5,
+        7.0,
+        4e8,
+        0.05,
+        50.0,
+        2.0,
+    )
     flat = replace(base, origin=replace(base.origin, price_usd_per_mwh=90.0), volume_per_h=10.0)
     alike = replace(flat, away=flat.origin)
     for name, move in (
-        ("varies", base), ("flat", flat), ("alike", alike),
+        ("varies", base),
+        ("flat", flat),
+        ("alike", alike),
         ("alike and free", replace(alike, one_off_usd=0.0, one_off_t=0.0, sessions=0.0)),
         ("dearer", replace(base, away=replace(base.away, price_usd_per_mwh=200.0))),
         ("dear accelerators", replace(flat, away=replace(flat.away, usd_per_gpu_h=900.0))),
         ("dear and dirty", replace(flat, away=PlaceCharges(300.0, 900.0, 1.3, 2.5, 0.1))),
         ("dear egress", replace(base, away=replace(base.away, egress_usd_per_gb=9.0))),
-        ("dear to move", replace(base, one_off_usd=90.0)), ("free", replace(base, one_off_usd=0.0,
-         one_off_t=0.0, sessions=0.0)), ("short stay", replace(base, stay_h=1.5)),
-        ("long stay", replace(flat, stay_h=40.0)), ("long stay of a series", replace(base, stay_h=40.0)),
-        ("no stay", replace(base, stay_h=0.0)), ("nobody", replace(flat, volume_per_h=0.0)),
-        ("no energy", replace(flat, it_kwh=0.0)), ("nothing at all", replace(flat, it_kwh=0.0,
-         gpu_h=0.0, payload_bytes=0.0, one_off_t=0.0, carbon_price_usd_per_t=0.0)),
-        ("paid at once", replace(base, one_off_usd=-1.0)), ("huge", replace(flat, volume_per_h=1e15)),
+        ("dear to move", replace(base, one_off_usd=90.0)),
+        ("free", replace(base, one_off_usd=0.0, one_off_t=0.0, sessions=0.0)),
+        ("short stay", replace(base, stay_h=1.5)),
+        ("long stay", replace(flat, stay_h=40.0)),
+        ("long stay of a series", replace(base, stay_h=40.0)),
+        ("no stay", replace(base, stay_h=0.0)),
+        ("nobody", replace(flat, volume_per_h=0.0)),
+        ("no energy", replace(flat, it_kwh=0.0)),
+        (
+            "nothing at all",
+            replace(
+                flat,
+                it_kwh=0.0,
+                gpu_h=0.0,
+                payload_bytes=0.0,
+                one_off_t=0.0,
+                carbon_price_usd_per_t=0.0,
+            ),
+        ),
+        ("paid at once", replace(base, one_off_usd=-1.0)),
+        ("huge", replace(flat, volume_per_h=1e15)),
         ("cleaner alone", replace(flat, away=replace(flat.origin, carbon_g_per_kwh=10.0, pue=1.2))),
         ("first hours only", replace(base, volume_per_h=np.array([900.0, 900.0, 0.0, 900.0]))),
-    ):  # fmt: skip
+    ):
         yield f"== {name}: {move.constant} {move.steps} {number(move.horizon_h)} {number(move.moving_usd)}"
         yield " ".join(map(number, requests(move)))
         for root in breakeven(move):
             side = getattr(root, "side", "")
             yield f"{root.quantity}: {number(root.value)} {root.verdict} {side} {number(root.now)} {root.reason}"
     s = uneven(steps=4)
-    frictions = replace(s.frictions, start_usd_per_gpu_h=0.4, start_kwh_per_gpu_h=0.2, move_state=True)
+    frictions = replace(
+        s.frictions, start_usd_per_gpu_h=0.4, start_kwh_per_gpu_h=0.2, move_state=True
+    )
     dear = replace(s, frictions=frictions)
     pinned = with_class(s, 1, state=State.PINNED)
     for world, klass, pair, point, metro, more in (
         (dear, "code", ("coaly", "hydro"), None, None, {}),
-        (dear, "code", ("coaly", "hydro"), None, ["oslo-m", "rome-m"], {"returns": True, "stay_h": 2.0}),
-        (pinned, "code", ("hydro", "solar"), None, "rome-m", {}), (s, "code", ("hydro", "solar"), "small", None, {}),
-        (s, "batch", ("coaly", "hydro"), None, "rome-m", {}), (s, "chat", ("hydro", "coaly"), None, None, {}),
+        (
+            dear,
+            "code",
+            ("coaly", "hydro"),
+            None,
+            ["oslo-m", "rome-m"],
+            {"returns": True, "stay_h": 2.0},
+        ),
+        (pinned, "code", ("hydro", "solar"), None, "rome-m", {}),
+        (s, "code", ("hydro", "solar"), "small", None, {}),
+        (s, "batch", ("coaly", "hydro"), None, "rome-m", {}),
+        (s, "chat", ("hydro", "coaly"), None, None, {}),
         (s, "chat", ("solar", "coaly"), None, None, {}),
-    ):  # fmt: skip
-        yield from tried(lambda w=world, k=klass, p=pair, o=point, m=metro, x=more: str(
-            [number(v) for v in asdict(replace(move_between(w, k, *p, o, m, **x), volume_per_h=0.0,
-             origin=PlaceCharges(0.0), away=PlaceCharges(0.0), step_hours=1.0)).values()
-             if not isinstance(v, dict)]))  # fmt: skip
+    ):
+        yield from tried(
+            lambda w=world, k=klass, p=pair, o=point, m=metro, x=more: str(
+                [
+                    number(v)
+                    for v in asdict(
+                        replace(
+                            move_between(w, k, *p, o, m, **x),
+                            volume_per_h=0.0,
+                            origin=PlaceCharges(0.0),
+                            away=PlaceCharges(0.0),
+                            step_hours=1.0,
+                        )
+                    ).values()
+                    if not isinstance(v, dict)
+                ]
+            )
+        )
         roots = breakeven_between(world, klass, *pair, point, metro, **more)
         yield " ".join(f"{number(root.value)} {root.verdict}" for root in roots)
-    for wrong in (("x", "hydro", "coaly"), ("chat", "x", "coaly"), ("chat", "hydro", "coaly", "x"),
-                  ("chat", "hydro", "coaly", None, "x")):  # fmt: skip
+    for wrong in (
+        ("x", "hydro", "coaly"),
+        ("chat", "x", "coaly"),
+        ("chat", "hydro", "coaly", "x"),
+        ("chat", "hydro", "coaly", None, "x"),
+    ):
         yield from fault_lines(lambda w=wrong: move_between(s, *w))
-    apart = replace(s, regions=(replace(s.regions[0], variants=frozenset({"tiny"})), *s.regions[1:]))
+    apart = replace(
+        s, regions=(replace(s.regions[0], variants=frozenset({"tiny"})), *s.regions[1:])
+    )
     yield from fault_lines(lambda: move_between(apart, "batch", "hydro", "solar"))
 
 
@@ -113,14 +170,16 @@ def _tables(_folder: Path) -> Iterator[str]:
         yield f"== {name}"
         tables = {
             "flow_sums": views.flow_sums(world, metrics.flows_of(best)),
-            "hourly": views.hourly(best, base), "bare": views.hourly(replace(best, duals={}), base),
-            "candidates": views.candidates(instance, best), "merit": views.merit(best),
+            "hourly": views.hourly(best, base),
+            "bare": views.hourly(replace(best, duals={}), base),
+            "candidates": views.candidates(instance, best),
+            "merit": views.merit(best),
             "duration": {k: v[::40] for k, v in views.duration(best, base).items()},
             "layers": metrics.layers(instance, best, base),
             "relocation": metrics.relocation(instance, best, base),
             "relocatable": metrics.relocatable(instance, best, base, metrics.changed(best, base)),
             "changes": changes(metrics.changed(best, base)),
-        }  # fmt: skip
+        }
         for table, columns in tables.items():
             yield from table_lines(table, columns, 12)
         yield f"{set(views.candidates(instance, replace(best, duals={}))['binding'])}"
@@ -129,13 +188,23 @@ def _tables(_folder: Path) -> Iterator[str]:
         for value in Accelerators:
             yield " ".join(map(number, accelerator_usd_per_gpu_h(best, value).ravel()))
         for klass in ("chat", "code", "batch"):
-            for more in ({}, {"every": True, "window": Window.DAY}, {"latest": 0.3},
-                         {"points": POINTS[1:], "accelerators": Accelerators.RESERVED}):
+            for more in (
+                {},
+                {"every": True, "window": Window.DAY},
+                {"latest": 0.3},
+                {"points": POINTS[1:], "accelerators": Accelerators.RESERVED},
+            ):
                 lines = list(fault_lines(lambda k=klass, b=best, m=more: serving(b, k, **m)))
-                yield from outline(klass, asdict(serving(best, klass, **more)) if lines == ["! nothing"] else lines)
+                yield from outline(
+                    klass, asdict(serving(best, klass, **more)) if lines == ["! nothing"] else lines
+                )
     none = replace(best, flows=None, conflict="none")
-    for call in (lambda: serving(best, "x"), lambda: serving(none, "chat"), lambda: carbon_t(none),
-                 lambda: metrics.flows_of(none)):  # fmt: skip
+    for call in (
+        lambda: serving(best, "x"),
+        lambda: serving(none, "chat"),
+        lambda: carbon_t(none),
+        lambda: metrics.flows_of(none),
+    ):
         yield from fault_lines(call)
     yield f"{wasted_mwh(none)}"
 
@@ -143,15 +212,29 @@ def _tables(_folder: Path) -> Iterator[str]:
 def _by_hand(_folder: Path) -> Iterator[str]:
     """Which requests run elsewhere, of flows with ties, noise and demand that goes unserved."""
     s = uneven(steps=4)
-    before = _flows((0, 0, 0, 0, 0, 100.0), (0, 0, 0, 1, 1, 50.0), (0, 1, 2, -1, 0, 30.0),
-                    (1, 0, 0, 0, 0, 100.0), (2, 2, 2, 2, 2, 40.0), (2, 2, 2, 0, 2, 40.0))  # fmt: skip
-    after = _flows((2, 2, 2, 1, 0, 60.0), (2, 2, 2, -1, 0, 20.0), (0, 0, 0, 2, 2, 100.0),
-                   (0, 0, 0, 1, 1, 50 + 1e-8), (0, 1, 2, 0, 2, 30.0), (1, 0, 0, 0, 1, 100.0))  # fmt: skip
+    before = _flows(
+        (0, 0, 0, 0, 0, 100.0),
+        (0, 0, 0, 1, 1, 50.0),
+        (0, 1, 2, -1, 0, 30.0),
+        (1, 0, 0, 0, 0, 100.0),
+        (2, 2, 2, 2, 2, 40.0),
+        (2, 2, 2, 0, 2, 40.0),
+    )
+    after = _flows(
+        (2, 2, 2, 1, 0, 60.0),
+        (2, 2, 2, -1, 0, 20.0),
+        (0, 0, 0, 2, 2, 100.0),
+        (0, 0, 0, 1, 1, 50 + 1e-8),
+        (0, 1, 2, 0, 2, 30.0),
+        (1, 0, 0, 0, 1, 100.0),
+    )
     found = matched(s, before, after)
     yield from table_lines("changes", changes(found))
     for name in ("served", "requests", "hours", "usd", "kg", "mwh", "moved_mwh", "movers"):
         yield f"{name}: {' '.join(map(number, np.ravel(getattr(found, name))))}"
-    yield str([found.metros(k, a, b).tolist() for k in (0, 2) for a in (0, 2, 3) for b in (0, 1, 2)])
+    yield str(
+        [found.metros(k, a, b).tolist() for k in (0, 2) for a in (0, 2, 3) for b in (0, 1, 2)]
+    )
     same = matched(s, before, before)
     yield from table_lines("the same", changes(same))
     nothing = _flows((0, 0, 0, 0, 0, 0.0))
@@ -162,7 +245,9 @@ def _by_hand(_folder: Path) -> Iterator[str]:
     yield from table_lines("layers", metrics.layers(instance, mine, base))
     yield from table_lines("relocation", metrics.relocation(instance, mine, base))
     unserved = _plan_of(s, _flows((0, 0, 0, -1, 0, 5.0)))
-    yield from table_lines("duration", {k: v[::67] for k, v in views.duration(mine, unserved).items()})
+    yield from table_lines(
+        "duration", {k: v[::67] for k, v in views.duration(mine, unserved).items()}
+    )
     yield from table_lines("merit", views.merit(mine), 30)
     price = np.where(np.arange(12).reshape(3, 4) % 2, 30.0, -40.0)
     signals = replace(s.signals, price_usd_per_mwh=price)
@@ -200,36 +285,63 @@ def _benefits(_folder: Path) -> Iterator[str]:
     frictions = replace(s.frictions, start_usd_per_gpu_h=0.4)
     moved = replace(s, frictions=frictions, objective=Objective(carbon_cap_share=0.95))
     yield from table_lines("frictions", metrics.benefit(moved))
-    yield from fault_lines(lambda: metrics.benefit(replace(s, reserved_gpu=s.reserved_gpu * 1e-6,
-        regions=tuple(replace(r, on_demand_gpu=0.0) for r in s.regions))))  # fmt: skip
+    yield from fault_lines(
+        lambda: metrics.benefit(
+            replace(
+                s,
+                reserved_gpu=s.reserved_gpu * 1e-6,
+                regions=tuple(replace(r, on_demand_gpu=0.0) for r in s.regions),
+            )
+        )
+    )
 
 
 def _proofs(_folder: Path) -> Iterator[str]:
     """What a certificate says of plans whose flows, duals and prices were damaged."""
     short = with_class(uneven(3, 3, tight=0.7), 0, unserved_usd_per_request=0.002)
-    for name, world in (("plain", uneven(steps=3)), ("short", short),
-                        ("capped", minimal(uneven(steps=3), carbon_cap_share=0.93))):  # fmt: skip
+    for name, world in (
+        ("plain", uneven(steps=3)),
+        ("short", short),
+        ("capped", minimal(uneven(steps=3), carbon_cap_share=0.93)),
+    ):
         best = plan(world)
         flows = metrics.flows_of(best)
         duals = {n: np.array(d) for n, d in best.duals.items()}
         first = duals.get("capacity", np.zeros((3, 3)))
         wrong = {**duals, "capacity": -first + 0.01}
         lower = Flows(*(getattr(flows, c)[1:] for c in asdict(flows)))
-        elsewhere = replace(flows, region=np.where(np.arange(len(flows.hour)) == 0, 2, flows.region))
-        negative = replace(flows, requests_per_h=flows.requests_per_h * np.where(
-            np.arange(len(flows.hour)) == 1, -0.1, 1.0))  # fmt: skip
+        elsewhere = replace(
+            flows, region=np.where(np.arange(len(flows.hour)) == 0, 2, flows.region)
+        )
+        negative = replace(
+            flows,
+            requests_per_h=flows.requests_per_h
+            * np.where(np.arange(len(flows.hour)) == 1, -0.1, 1.0),
+        )
         for what, damaged in (
-            ("sound", best), ("no duals", replace(best, duals={})),
+            ("sound", best),
+            ("no duals", replace(best, duals={})),
             ("half duals", replace(best, duals={n: d / 2 for n, d in duals.items()})),
             ("double duals", replace(best, duals={n: 2 * d for n, d in duals.items()})),
-            ("wrong duals", replace(best, duals=wrong)), ("a flow less", replace(best, flows=lower)),
-            ("elsewhere", replace(best, flows=elsewhere)), ("negative", replace(best, flows=negative)),
-            ("more", replace(best, flows=replace(flows, requests_per_h=flows.requests_per_h * 1.2))),
+            ("wrong duals", replace(best, duals=wrong)),
+            ("a flow less", replace(best, flows=lower)),
+            ("elsewhere", replace(best, flows=elsewhere)),
+            ("negative", replace(best, flows=negative)),
+            (
+                "more",
+                replace(best, flows=replace(flows, requests_per_h=flows.requests_per_h * 1.2)),
+            ),
             ("dearer", replace(best, objective=best.objective * 1.01)),
             ("no limits", replace(best, limits=())),
-            ("wrong prices", replace(best, limits=tuple(replace(x, price=-1.0) for x in best.limits))),
-            ("high prices", replace(best, limits=tuple(replace(x, price=9.0) for x in best.limits))),
-        ):  # fmt: skip
+            (
+                "wrong prices",
+                replace(best, limits=tuple(replace(x, price=-1.0) for x in best.limits)),
+            ),
+            (
+                "high prices",
+                replace(best, limits=tuple(replace(x, price=9.0) for x in best.limits)),
+            ),
+        ):
             yield from tried(lambda d=damaged: _proof_line(d))
             yield f"  {name} {what}"
     for odd in (replace(best, policy="greedy"), replace(best, flows=None)):
@@ -250,6 +362,9 @@ def _proof_line(damaged: Plan) -> str:
 
 
 CASES: dict[str, Callable[[Path], Iterator[str]]] = {
-    "breakevens": _breakevens, "plan_tables": _tables, "matched": _by_hand, "benefits": _benefits,
+    "breakevens": _breakevens,
+    "plan_tables": _tables,
+    "matched": _by_hand,
+    "benefits": _benefits,
     "proofs": _proofs,
-}  # fmt: skip
+}

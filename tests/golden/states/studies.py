@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +13,7 @@ import numpy as np
 import wattlas
 from tests.golden.printed import listing_lines, number, outline, table_lines
 from wattlas.model.fleet import Fleet, FleetCost, Jump, Outage, Reach, ReachedFleet
-from wattlas.model.objective import Minimise, Objective, Window
+from wattlas.model.objective import Minimise, Objective
 from wattlas.model.plan import LimitReport, Plan, SolveInfo, Status, Totals
 from wattlas.model.scenario import Scenario
 from wattlas.model.table import Listing
@@ -22,8 +21,6 @@ from wattlas.model.waiting import Waits
 from wattlas.placement.fleet.certificate import FleetCertificate
 from wattlas.placement.fleet.patience import Patience
 from wattlas.studies import fleet_answer as answers
-from wattlas.studies.brief import Brief, brief, brief_html, verdicts
-from wattlas.studies.fleet_brief import fleet_brief
 from wattlas.studies.fleet_tables import fleet_meta, fleet_reach_table, fleets_table, skipped
 from wattlas.studies.fleets import (
     certificate_words,
@@ -44,146 +41,6 @@ from wattlas.studies.waits import patience_listing, patience_table, waits_listin
 NAN = float("nan")
 
 
-TOTALS = {"cost_usd": 1000.0, "carbon_kg": 500.0, "unserved_requests": 0.0, "requests": 1e6,
-          "it_mwh": 2.0}  # fmt: skip
-META: dict[str, Any] = {
-    "classes": {"A": "chat", "B": "B"}, "window": {"hours_represented": 8760.0},
-    "objective": {"minimise": "cost"}, "baseline": {"label": "nearest region"},
-    "headline": {"saving_usd": 120.0, "saving_kg": -30.0, "static_share_of_saving": 0.42},
-    "totals": {"baseline": TOTALS, "plan": {**TOTALS, "cost_usd": 880.0, "carbon_kg": 530.0}},
-}  # fmt: skip
-
-
-def _meta(base: dict[str, float], plan: dict[str, float], **headline: Any) -> dict[str, Any]:
-    totals = {"baseline": {**TOTALS, **base}, "plan": {**TOTALS, **plan}}
-    return {**META, "totals": totals, "headline": {**META["headline"], **headline}}
-
-
-def _changes(*rows: tuple[Any, ...]) -> dict[str, list[Any]]:
-    heads = ("class", "from_region", "to_region", "it_mwh", "requests_share", "hours_share",
-             "saving_usd", "saving_kg")  # fmt: skip
-    return {head: [row[n] for row in rows] for n, head in enumerate(heads)}
-
-
-CHANGES = _changes(
-    ("A", "r1", "r2", 0.5, 0.6, 0.4, 70.0, -20.0),
-    ("B", "r2", "r2", 0.3, 0.995, 0.9951, 0.0009, 0.0006),
-    ("A", "r1", "r1", 0.1, 1.0, 1.0, 20.0, 0.0001),
-    ("B", "unserved", "r2", 0.9, 0.996, 1.0, -5.0, 3.0),
-    ("B", "r3", "unserved", 0.8, 0.2, 0.995, 30.0, 4.0),
-    ("A", "r3", "r1", 0.4, 0.1, 0.2, 10.0, 1.0),
-    ("B", "r2", "r3", 0.2, 0.1, 0.2, 0.002, -9.0),
-)
-FLOWS = {"class": ["A", "A", "A"], "region": ["r1", "r1", "r1"], "point": ["x", "y", "y"],
-         "requests": [5.0, 3.0, 3.0]}  # fmt: skip
-BEFORE = {"class": ["A", "B"], "region": ["r1", "r1"], "point": ["x", "z"], "requests": [5.0, 9.0]}
-PLACES = {"kind": ["region", "metro", "region"], "id": ["r1", "r2", "r3"],
-          "name": ["Oslo", "Berlin", ""]}  # fmt: skip
-STUDY = {"changes": CHANGES, "flows": FLOWS, "baseline_flows": BEFORE, "places": PLACES}
-
-
-def _told(made: Brief) -> Iterator[str]:
-    yield made.sentence
-    yield from made.actions
-    yield " ".join("/".join(move.values()) for move in made.moves)
-    if made.fleet:
-        yield f"{made.fleet} | {made.fleet_assumes} | {made.fleet_first}"
-
-
-def _brief(_folder: Path) -> Iterator[str]:
-    """The answer in brief, at the borders of what is told, and in rare units of change."""
-    carbon = {"minimise": "carbon"}
-    yield from _told(brief(META, STUDY))
-    yield from _told(brief({**META, "objective": carbon}, STUDY))
-    yield from _told(brief(_meta({}, {}, saving_usd=-1.0, saving_kg=2.0), STUDY))
-    yield from _told(brief(_meta({}, {}, saving_usd=0.0, saving_kg=0.0), STUDY))
-    yield from _told(brief({**META, "objective": None, "window": None}, {}))
-    yield from _told(brief({**_meta({}, {}, saving_usd=NAN, saving_kg=0.0)}, {}))
-    yield from _told(brief({**META, "objective": carbon, "headline": {
-        **META["headline"], "saving_kg": 1e-9, "saving_usd": NAN}}, STUDY))  # fmt: skip
-    for hours in (8735, 8736, 8760, 8784, 8785, 24):
-        meta = {**META, "window": {"hours_represented": hours}}
-        yield brief(meta, STUDY).sentence
-    for saving, base, plan in ((1.1e-3, 1000.0, 10.0), (0.9e-3, 1000.0, 10.0), (0.9e-3, 10.0, 1e3),
-                               (5.0, 0.0, -5.0), (7.0, 5.0, -2.0), (-7.0, 5.0, 12.0),
-                               (5.0, 5.0, 0.0), (-5.0, 5.0, 10.0), (-6.0, -1.0, 5.0)):  # fmt: skip
-        meta = _meta({"cost_usd": base, "carbon_kg": base}, {"cost_usd": plan, "carbon_kg": plan},
-                     saving_usd=saving, saving_kg=saving / 2)  # fmt: skip
-        yield brief(meta, STUDY).sentence
-    for before, after in ((5.0, 0.0), (0.0, 5.0), (1.05, 0.0), (0.95, 0.0), (0.0, 2e5)):
-        served = {"unserved_requests": before}, {"unserved_requests": after, "requests": 1e6}
-        yield brief(_meta(*served), STUDY).sentence
-    for share in (None, NAN, -0.1, 0.0, 1e-9, 0.0499, 0.05, 0.1, 0.149, 0.151, 0.96, 0.995, 0.9951):
-        yield brief(_meta({}, {}, static_share_of_saving=share), STUDY).sentence[-40:]
-    for pair, energy in (((1.0, 0.9), 2.0), ((0.5, 0.3, 0.2), 2.0), ((1e-7,), 1.0),
-                         ((0.6, 0.4), 1.0)):  # fmt: skip
-        rows = [("A", f"r{n}", "r9", each, 1.0, 1.0, 1.0, 1.0) for n, each in enumerate(pair)]
-        meta = _meta({}, {"it_mwh": energy})
-        yield brief(meta, {"changes": _changes(*rows, ("A", "r0", "r9", 0.1, 1, 1, 1, 1))}).sentence
-    same = {**STUDY, "baseline_flows": FLOWS}
-    yield from brief(META, {**same, "changes": _changes(CHANGES_ROW)}).actions
-    yield from brief(META, {"changes": _changes(CHANGES_ROW)}).actions
-    for told in ({"sentence": "s", "fleet": "f"}, {"fleet": "f", "fleet_first": True}, {},
-                 {"sentence": "s", "fleet": "f", "fleet_assumes": "a", "fleet_first": True,
-                  "actions": ["<do>"]}):  # fmt: skip
-        yield str(verdicts(told))
-        yield brief_html({"scenario": {"name": "n", "title": "T" * bool(told), "notice": "b"},
-                          "status": "s", "brief": told})  # fmt: skip
-
-
-CHANGES_ROW = ("A", "r1", "r1", 0.1, 1.0, 1.0, 20.0, 0.2)
-
-
-def _cost(gpu: float, usd: float, **more: float) -> dict[str, float]:
-    return {"gpu": gpu, "cost_usd": usd, "unserved_share": 0.0, **more}
-
-
-def _fleet_brief(_folder: Path) -> Iterator[str]:
-    """The fleet in brief: against what, by the hour, with what unserved, on what it counts."""
-    apart = {"own_peaks": _cost(120.0, 900.0), "alone": _cost(110.0, 950.0)}
-    for best, others, more in (
-        (_cost(100.0, 800.0), apart, {}),
-        (_cost(100.0, 800.0), apart, {"buys_by_the_hour": True}),
-        (_cost(100.0, 800.0, unserved_share=2e-6), apart, {"by_money": False}),
-        (_cost(100.0, 800.0), apart, {"by_money": False, "buys_by_the_hour": True}),
-        (_cost(100.0, 800.0, unserved_share=1e-6), {"own_peaks": _cost(90.0, NAN)}, {}),
-        (_cost(100.0, 800.0, unserved_share=0.1), {"alone": _cost(100.4, 800.17)}, {}),
-        (_cost(100.0, 800.0), {"alone": _cost(100.4, 800.15)}, {}),
-        (_cost(100.0, 800.0), {"alone": _cost(100.4, 801.0)}, {}),
-        (_cost(100.0, 800.0), {"alone": _cost(90.0, 801.0), "own_peaks": _cost(9.0, 801.0)}, {}),
-        (_cost(100.0, 800.0), {"own_peaks": {"gpu": 5.0, "cost_usd": None}}, {}),
-        (_cost(100.0, -5.0), {"alone": _cost(140.0, -2.0)}, {}),
-        (_cost(100.0, -5.0), {"alone": _cost(140.0, 2.0)}, {}),
-        (_cost(0.001, 3.0), apart, {}), (_cost(0.0011, 3.0), apart, {}),
-        (_cost(0.0005, 3.0), {"alone": _cost(0.4, 9.0)}, {}),
-        (_cost(0.0, 3.0, unserved_share=1e-6), apart, {}),
-        (_cost(0.0, 3.0, unserved_share=0.3), apart, {}),
-        (_cost(0.0, 3.0, unserved_share=1 - 0.9e-6), apart, {}),
-        (_cost(0.0, 3.0, unserved_share=1 - 1.1e-6), apart, {}),
-    ):
-        told = {"fleets": {"optimal": best, **others}, **more}
-        made = fleet_brief({"fleet": told}, "a year")
-        yield f"{made.sentence} [{number(made.saving_usd)}]"
-    base = {"optimal": _cost(100.0, 800.0), **apart}
-    held = {"own_peaks": _cost(130.0, 1.0), "optimal": _cost(110.0, 1.0)}
-    for told in (
-        {"fleets": base, "held_back": held, "held_back_share": 0.2},
-        {"fleets": base, "held_back": {**held, "optimal": _cost(130.0, 1.0)},
-         "held_back_share": 0.2},
-        {"fleets": base, "held_back": {"alone": held["own_peaks"]}},
-        {"fleets": {**base, "given": _cost(150.0, 1000.0)}},
-        {"fleets": {**base, "given": _cost(150.0, 700.0)}},
-        {"fleets": {**base, "given": _cost(150.0, 800.0)}},
-        {"fleets": {**base, "given": _cost(150.0, NAN)}},
-        {"fleets": {**base, "outage": _cost(170.0, 1.0)}, "lost": "any", "uncoverable_share": 0.1},
-        {"fleets": {**base, "outage": _cost(170.0, 1.0)}, "lost": "any", "uncoverable_share": 0.0},
-        {"fleets": {**base, "outage": _cost(170.0, 1.0)}, "lost": "any"},
-    ):  # fmt: skip
-        for window in ({}, {"window": None}, {"window": {"sample": "a"}})[: 1 + 2 * (len(told) > 2)]:
-            yield fleet_brief({"fleet": told, **window}, "a year").assumes
-    yield str([fleet_brief({}, "a year"), fleet_brief({"fleet": {"status": "skipped"}}, "a year")])
-
-
 def _fleet(scenario: Scenario) -> Fleet:
     def cost(*gpu: float, rent: float = 50.0, usd: float = 20.0) -> FleetCost:
         held = np.array(gpu)
@@ -191,33 +48,52 @@ def _fleet(scenario: Scenario) -> Fleet:
 
     optimal = cost(3.0, 5.0, 0.0005)
     return Fleet(
-        Status.OPTIMAL, scenario, scenario, optimal, 69.9, cost(4.0, 5.0, 1.0, rent=60.0),
-        None, cost(3.0, 5.0, 1.0, rent=49.0), 7.6, 41.0, np.array([1.0, 2.0, 3.0]),
-        SolveInfo("highs"), None,  # type: ignore[arg-type]
-    )  # fmt: skip
+        Status.OPTIMAL,
+        scenario,
+        scenario,
+        optimal,
+        69.9,
+        cost(4.0, 5.0, 1.0, rent=60.0),
+        None,
+        cost(3.0, 5.0, 1.0, rent=49.0),
+        7.6,
+        41.0,
+        np.array([1.0, 2.0, 3.0]),
+        SolveInfo("highs"),
+        None,  # type: ignore[arg-type]
+    )
 
 
 def _fleets(_folder: Path) -> Iterator[str]:
     """A fleet made by hand: what it says of caps, waits, outages, kinds and reach."""
     scenario = wattlas.example("tiny")
     made = _fleet(scenario)
-    limit = LimitReport("carbon", np.datetime64("2026-01-01"), np.datetime64("2026-01-02"), "t",
-                        5.0, 4.0, 0.0)  # fmt: skip
+    limit = LimitReport(
+        "carbon", np.datetime64("2026-01-01"), np.datetime64("2026-01-02"), "t", 5.0, 4.0, 0.0
+    )
     wait = Waits("D", 3.0, 10.0, 4.0, 0.0, 0.123, 2.0, 3.0)
     oslo, two = scenario.regions[0].id, tuple(r.id for r in scenario.regions[:2])
     lost = (Outage((oslo,), 0.0, 3.0, 0.02), Outage(two, 0.0, 9.0, 0.3), Outage((two[1],), 0, 0, 0))
     every = tuple(Outage((r.id,), 0.0, 0.0, 0.1 * n) for n, r in enumerate(scenario.regions))
-    twins = tuple(replace(r, site="s", hardware=f"h{n}") if n < 2 else r
-                  for n, r in enumerate(scenario.regions))  # fmt: skip
+    twins = tuple(
+        replace(r, site="s", hardware=f"h{n}") if n < 2 else r
+        for n, r in enumerate(scenario.regions)
+    )
     for changes in (
-        {}, {"least_count": NAN, "least_rent_usd": NAN}, {"unwaited": made.own_peaks},
-        {"limit": limit}, {"limit": replace(limit, price=3.0)},
+        {},
+        {"least_count": NAN, "least_rent_usd": NAN},
+        {"unwaited": made.own_peaks},
+        {"limit": limit},
+        {"limit": replace(limit, price=3.0)},
         {"limit": replace(limit, id="cost", unit="USD", price=0.2)},
-        {"survives": lost[:1]}, {"survives": lost, "nominal": made.own_peaks},
-        {"survives": every}, {"survives": every[:1]}, {"waits": (wait,), "levelled": True},
+        {"survives": lost[:1]},
+        {"survives": lost, "nominal": made.own_peaks},
+        {"survives": every},
+        {"survives": every[:1]},
+        {"waits": (wait,), "levelled": True},
         {"given": made.own_peaks, "bound_usd": 71.0},
         {"scenario": replace(scenario, regions=twins)},
-    ):  # fmt: skip
+    ):
         fleet = replace(made, **changes)
         yield f"== {sorted(changes)}"
         for listing in fleet_listings(fleet):
@@ -236,12 +112,20 @@ def _reach(_folder: Path) -> Iterator[str]:
     """What reach and patience are worth, and why a study has no fleet."""
     scenario = wattlas.example("tiny")
     made = _fleet(scenario)
-    costs = [replace(made.optimal, gpu=np.array([g, 1.0, 0.0]), rent_usd=usd, carbon_kg=usd / 3)
-             for g, usd in ((9.0, 90.0), (8.5, 88.0), (5.0, 60.0), (5.0, 60.0), (4.0, 60.0))]
-    fleets = tuple(ReachedFleet(x, cost, bound) for x, cost, bound in zip(
-        (0.0, 10.0, 20.0, 25.0, 30.0), costs, (110.0, 107.0, 70.0, 90.0, 79.0), strict=True))
-    jumps = (Jump(5.0, costs[0], costs[2], (("berlin", "A", "oslo"), ("x", "B", "y"))),
-             Jump(7.0, costs[2], costs[4], ()))  # fmt: skip
+    costs = [
+        replace(made.optimal, gpu=np.array([g, 1.0, 0.0]), rent_usd=usd, carbon_kg=usd / 3)
+        for g, usd in ((9.0, 90.0), (8.5, 88.0), (5.0, 60.0), (5.0, 60.0), (4.0, 60.0))
+    ]
+    fleets = tuple(
+        ReachedFleet(x, cost, bound)
+        for x, cost, bound in zip(
+            (0.0, 10.0, 20.0, 25.0, 30.0), costs, (110.0, 107.0, 70.0, 90.0, 79.0), strict=True
+        )
+    )
+    jumps = (
+        Jump(5.0, costs[0], costs[2], (("berlin", "A", "oslo"), ("x", "B", "y"))),
+        Jump(7.0, costs[2], costs[4], ()),
+    )
     for variant, complete in (("scale", True), ("added_ms", False)):
         reach = Reach(variant, fleets, jumps, complete)
         yield from listing_lines(reach_listing(reach))
@@ -256,19 +140,31 @@ def _reach(_folder: Path) -> Iterator[str]:
     free = replace(made.optimal, rent_usd=-20.0)
     odd = Reach("scale", (ReachedFleet(1.0, free, 0.0),), (), True)
     yield from table_lines("for nothing", fleet_reach_table(odd))
-    waits = [Patience("D", 2.0, made), Patience("", 4.0, replace(made, levelled=True, bound_usd=80))]
+    waits = [
+        Patience("D", 2.0, made),
+        Patience("", 4.0, replace(made, levelled=True, bound_usd=80)),
+    ]
     for some in (waits, waits[:1]):
         yield from listing_lines(patience_fleet_listing(some))
-    bounded = replace(made, scenario=replace(scenario, regions=(
-        replace(scenario.regions[0], reserved_gpu_max=9.0), *scenario.regions[1:])))  # fmt: skip
+    bounded = replace(
+        made,
+        scenario=replace(
+            scenario,
+            regions=(replace(scenario.regions[0], reserved_gpu_max=9.0), *scenario.regions[1:]),
+        ),
+    )
     yield str(answers.FleetAnswer(bounded).with_margin.keys())
     for rents in ((0, 0, 0), (1, 0, 1), (0, 0, 1), (1, 1, 1)):
         for most in (9.0, 0.0):
-            regions = tuple(replace(r, reserved_usd_per_gpu_year=float(rent), reserved_gpu_max=most)
-                            for r, rent in zip(scenario.regions, rents, strict=True))
+            regions = tuple(
+                replace(r, reserved_usd_per_gpu_year=float(rent), reserved_gpu_max=most)
+                for r, rent in zip(scenario.regions, rents, strict=True)
+            )
             yield repr(answers._unpriced(replace(scenario, regions=regions)))
-    many = tuple(replace(scenario.regions[0], id=f"r{n}", reserved_usd_per_gpu_year=float(n == 5))
-                 for n in range(6))
+    many = tuple(
+        replace(scenario.regions[0], id=f"r{n}", reserved_usd_per_gpu_year=float(n == 5))
+        for n in range(6)
+    )
     for count in (3, 4):
         world = SimpleNamespace(regions=(*many[:count], many[5]), only_on_demand=np.ones(1, bool))
         yield answers._unpriced(world)  # type: ignore[arg-type]
@@ -276,16 +172,21 @@ def _reach(_folder: Path) -> Iterator[str]:
     yield answers._unpriced(world)  # type: ignore[arg-type]
     world.only_on_demand[0] = False
     yield answers._unpriced(world)  # type: ignore[arg-type]
-    for goal in (Objective(), Objective(carbon_cap_t=1.0), Objective(carbon_cap_share=0.0),
-                 Objective(minimise=Minimise.CARBON), Objective(minimise=Minimise.CARBON,
-                 cost_cap_usd=1.0), Objective(minimise=Minimise.CARBON, cost_cap_share=1.0)):
+    for goal in (
+        Objective(),
+        Objective(carbon_cap_t=1.0),
+        Objective(carbon_cap_share=0.0),
+        Objective(minimise=Minimise.CARBON),
+        Objective(minimise=Minimise.CARBON, cost_cap_usd=1.0),
+        Objective(minimise=Minimise.CARBON, cost_cap_share=1.0),
+    ):
         yield str(answers.by_money(replace(scenario, objective=goal)))
     for gap in (1.0, 1e-2, 1e-4, 1e-9, 0.0, np.inf, NAN, 30.0):
         yield number(answers.search_share(SimpleNamespace(gap=gap), 1e-4))  # type: ignore
 
 
 def _totals(**more: Any) -> Totals:
-    return Totals(**{**{"requests": 100.0, "energy_usd": 40.0, "carbon_kg": 20.0}, **more})
+    return Totals(**{"requests": 100.0, "energy_usd": 40.0, "carbon_kg": 20.0, **more})
 
 
 class _Waited:
@@ -307,35 +208,48 @@ def _plans(_folder: Path) -> Iterator[str]:
     """Shadow prices, caps, and waiting: what a plan says where it saves, costs, or is unknown."""
     scenario = wattlas.example("tiny").at_hours(range(3))
     carbon = replace(scenario, objective=Objective(minimise=Minimise.CARBON))
-    duals = {"capacity": -np.array([[0, 1, 2], [0.0, 0, 0], [3, -4, 0]]),
-             "mean_accuracy": np.array([[0.0, 5.0, 1.0], [0.0, 0.0, 0.5]]),
-             "shares": np.array([[-7.0, 0.0, 0.0]])}  # fmt: skip
+    duals = {
+        "capacity": -np.array([[0, 1, 2], [0.0, 0, 0], [3, -4, 0]]),
+        "mean_accuracy": np.array([[0.0, 5.0, 1.0], [0.0, 0.0, 0.5]]),
+        "shares": np.array([[-7.0, 0.0, 0.0]]),
+    }
     begin = np.datetime64("2026-01-01")
     limits = tuple(
         LimitReport(name, begin, begin + n, "requests", 5.0, 4.0, 0.0, most, share, worth)
-        for n, (name, most, share, worth) in enumerate((
-            ("A: green", 0.3, -1e-9, 2.0), ("A: green", 0.3, 0.25, 3.0), ("carbon", NAN, NAN, NAN),
-            ("D: green", 0.5, 0.1, 0.25),
-        ))
-    )  # fmt: skip
+        for n, (name, most, share, worth) in enumerate(
+            (
+                ("A: green", 0.3, -1e-9, 2.0),
+                ("A: green", 0.3, 0.25, 3.0),
+                ("carbon", NAN, NAN, NAN),
+                ("D: green", 0.5, 0.1, 0.25),
+            )
+        )
+    )
     wait = Waits("D", 3.0, 10.0, 4.0, 0.0, 0.5, 2.0, 3.0)
     none = replace(wait, klass="A", requests=0.0, later_requests=0.0, mean_h=9.0)
     cut, same = replace(wait, cut_requests=12345.6), _totals()
-    base = Plan(Status.OPTIMAL, scenario, SolveInfo("highs", gap=0.25), None, _totals(), 40.0, duals)
+    base = Plan(
+        Status.OPTIMAL, scenario, SolveInfo("highs", gap=0.25), None, _totals(), 40.0, duals
+    )
     plans = [
-        replace(base, limits=limits), replace(base, scenario=carbon, limits=limits[2:]),
+        replace(base, limits=limits),
+        replace(base, scenario=carbon, limits=limits[2:]),
         replace(base, limits=limits[2:3], duals={}),
-        *(replace(base, waited=waited) for waited in (
-            _Waited(wait, none, without=_totals(energy_usd=50.0, carbon_kg=23.0)),
-            _Waited(cut, without=_totals(energy_usd=50.0, carbon_kg=17.0)),
-            _Waited(wait, without=_totals(energy_usd=50.0, carbon_kg=20 - 1e-9)),
-            _Waited(wait, without=_totals(energy_usd=-50.0, carbon_kg=20 - 3e-8)),
-            _Waited(wait, without=_totals(energy_usd=0.0)), _Waited(none),
-            _Waited(wait, without=_totals(energy_usd=NAN, carbon_kg=23.0)),
-            _Waited(wait, without=_totals(energy_usd=NAN, carbon_kg=17.0)),
-            _Waited(wait, without=same, unlimited=True),
-        )),
-    ]  # fmt: skip
+        *(
+            replace(base, waited=waited)
+            for waited in (
+                _Waited(wait, none, without=_totals(energy_usd=50.0, carbon_kg=23.0)),
+                _Waited(cut, without=_totals(energy_usd=50.0, carbon_kg=17.0)),
+                _Waited(wait, without=_totals(energy_usd=50.0, carbon_kg=20 - 1e-9)),
+                _Waited(wait, without=_totals(energy_usd=-50.0, carbon_kg=20 - 3e-8)),
+                _Waited(wait, without=_totals(energy_usd=0.0)),
+                _Waited(none),
+                _Waited(wait, without=_totals(energy_usd=NAN, carbon_kg=23.0)),
+                _Waited(wait, without=_totals(energy_usd=NAN, carbon_kg=17.0)),
+                _Waited(wait, without=same, unlimited=True),
+            )
+        ),
+    ]
     for made in plans:
         yield from outline("prices", shadow_prices(made))
         yield from listing_lines(caps_listing(made))
@@ -356,14 +270,20 @@ def _about(_folder: Path) -> Iterator[str]:
     bought = replace(s, regions=dear, reserved_gpu=np.zeros((3, 3)))
     mixed = (replace(dear[0], on_demand_usd_per_gpu_h=3.0), *dear[1:])
     for changes in (
-        {}, {"regions": dear}, {"regions": dear, "reserved_gpu": np.zeros((3, 3))},
+        {},
+        {"regions": dear},
+        {"regions": dear, "reserved_gpu": np.zeros((3, 3))},
         {"regions": mixed, "reserved_gpu": np.zeros((3, 3))},
         {"signals": replace(s.signals, marginal_g_per_kwh=None)},
-        {"signals": replace(s.signals, price_usd_per_mwh=np.full((len(s.signals.zones), 3), NAN)),
-         "objective": Objective(minimise=Minimise.CARBON)},
+        {
+            "signals": replace(
+                s.signals, price_usd_per_mwh=np.full((len(s.signals.zones), 3), NAN)
+            ),
+            "objective": Objective(minimise=Minimise.CARBON),
+        },
         {"classes": tuple(replace(k, may_wait_h=2.0) for k in s.classes)},
         {"network": replace(s.network, modelled_metro_node=~s.network.modelled_metro_node)},
-    ):  # fmt: skip
+    ):
         yield f"== {sorted(changes)}"
         yield from limit_sentences(replace(s, **changes))
     yield str(bought.only_on_demand)
@@ -393,9 +313,12 @@ def _findings(goal: Objective, **totals: Totals | tuple[Totals, Status]) -> Any:
 
     plans = {name: made(value) for name, value in totals.items()}
     return SimpleNamespace(
-        scenario=SimpleNamespace(objective=goal), policy=plans.__getitem__,
-        baseline=plans["baseline"], plan=plans["plan"], carbon_optimum=plans["plan"],
-    )  # fmt: skip
+        scenario=SimpleNamespace(objective=goal),
+        policy=plans.__getitem__,
+        baseline=plans["baseline"],
+        plan=plans["plan"],
+        carbon_optimum=plans["plan"],
+    )
 
 
 def _kept(_folder: Path) -> Iterator[str]:
@@ -406,14 +329,19 @@ def _kept(_folder: Path) -> Iterator[str]:
     few, many = (replace(base, unserved_requests=u) for u in (1e-7, 1e-5))
     for goal in goals:
         for name in ("static_cost", "static_carbon", "hourly_table_carbon", "greedy_cost"):
-            for placed in (_totals(energy_usd=70.0, carbon_kg=40.0), (few, Status.OPTIMAL),
-                           (many, Status.LIMIT), (base, Status.INFEASIBLE)):  # fmt: skip
+            for placed in (
+                _totals(energy_usd=70.0, carbon_kg=40.0),
+                (few, Status.OPTIMAL),
+                (many, Status.LIMIT),
+                (base, Status.INFEASIBLE),
+            ):
                 some = _findings(goal, baseline=base, plan=_totals(), **{name: placed})
                 told = [kept_usd(some, name), kept_kg(some, name)]
                 if name.startswith("static"):
                     table = {"static_cost": placed, "static_carbon": placed}
-                    told.append(kept(_findings(goal, baseline=base, plan=_totals(), **table),
-                                     "static"))  # fmt: skip
+                    told.append(
+                        kept(_findings(goal, baseline=base, plan=_totals(), **table), "static")
+                    )
                 yield f"{goal.minimise} {name}: {' '.join(map(number, told))}"
     for best in (100.0, 100 - 0.9e-7, 100 - 1.1e-7, 101.0):
         some = _findings(cost, baseline=base, plan=_totals(energy_usd=best), static_cost=base)
@@ -423,6 +351,9 @@ def _kept(_folder: Path) -> Iterator[str]:
 
 
 CASES: dict[str, Callable[[Path], Iterator[str]]] = {
-    "brief": _brief, "fleet_brief": _fleet_brief, "fleets": _fleets, "reach": _reach,
-    "plans": _plans, "about": _about, "kept": _kept,
-}  # fmt: skip
+    "fleets": _fleets,
+    "reach": _reach,
+    "plans": _plans,
+    "about": _about,
+    "kept": _kept,
+}

@@ -135,9 +135,7 @@ def _constant_stay(move: Move, per_hour: float, once: float) -> BreakEven:
     if per_hour <= 0.0:
         served = move.series(move.volume_per_h).any()
         reason = _why_never(move) if served else f"never: {_IDLE[Quantity.STAY]}"
-        return BreakEven(
-            Quantity.STAY, None, Quantity.STAY.unit, Verdict.NEVER, reason, now=stay
-        )
+        return BreakEven(Quantity.STAY, None, Quantity.STAY.unit, Verdict.NEVER, reason, now=stay)
     return _root(move, Quantity.STAY, -once, per_hour, stay, least=0.0)
 
 
