@@ -15,14 +15,25 @@ from tests.golden.printed import (
     listing_lines,
     table_lines,
 )
+from tests.golden.states.studies import _fleet
 from tests.tiers.markets import PRICE, people, service
 from wattlas.data.scenario_file import example_path, read
 from wattlas.model.table import table_of
 from wattlas.model.users import Terms
 from wattlas.studies import registry
-from wattlas.studies.figures import benefit, breakeven, frontier, saving, tier_shares, why
+from wattlas.studies.figures import (
+    benefit,
+    breakeven,
+    fleet_day,
+    fleet_reach,
+    fleet_regions,
+    frontier,
+    saving,
+    tier_shares,
+    why,
+)
 from wattlas.studies.findings import Findings, _frontiers, _traced
-from wattlas.studies.fleet_answer import fleet_answer
+from wattlas.studies.fleet_answer import FleetAnswer, fleet_answer
 from wattlas.studies.offers import Design, TierDesign, _designed
 from wattlas.tiers.market import market
 
@@ -100,6 +111,11 @@ def _figures(folder: Path) -> Iterator[str]:
         table = tier_shares.shares(SimpleNamespace(tiers=whole))  # type: ignore[arg-type]
         yield from table_lines("tier_shares", {k: v[::7] for k, v in dict(table or {}).items()})
     yield str(tier_shares.shares(SimpleNamespace(tiers=None)))  # type: ignore[arg-type]
+    bare = FleetAnswer(_fleet(s))
+    yield str(fleet_reach.fleet_reach(SimpleNamespace(fleet=bare)))  # type: ignore[arg-type]
+    yield str(fleet_reach.fleet_reach(SimpleNamespace(fleet="why")))  # type: ignore[arg-type]
+    for day in (fleet_day.fleet_day, fleet_regions.fleets, fleet_regions.fleet_regions):
+        yield str(day(SimpleNamespace(fleet="why")))  # type: ignore[arg-type]
     heard: list[tuple[str, str]] = []
 
     def hear(what: str, share: float) -> None:
@@ -124,11 +140,12 @@ def _figures(folder: Path) -> Iterator[str]:
     yield str(list(dict.fromkeys(heard))[-1:])
     heard.clear()
     answered = fleet_answer(s, hear)
-    ends = {what: share for what, share in heard}
-    yield f"{ends} {answered if isinstance(answered, str) else (answered.no_outage, answered.no_reach)}"
+    ends = dict(heard)
+    yield f"{ends} {getattr(answered, 'no_outage', answered)} {getattr(answered, 'no_reach', 0)}"
     heard.clear()
     for each in _frontiers(s, 3, hear):
-        yield f"{each.variant} {each.objective} {len(each.x)} {each.carbon_price_usd_per_t:g} {each.exact}"
+        price = each.carbon_price_usd_per_t
+        yield f"{each.variant} {each.objective} {len(each.x)} {price:g} {each.exact}"
     yield str(heard)
     unpriced = SimpleNamespace(signals=SimpleNamespace(priced=False), classes=s.classes)
     for samples in (4, 9, 16):
@@ -142,11 +159,12 @@ def _figures(folder: Path) -> Iterator[str]:
         yield from table_lines("points", frontier._points(cut), 4)
     for entry in registry.tables(None).values():
         columns = " ".join(f"{c.name}:{c.kind}{'?' * c.optional}" for c in entry.columns)
-        yield f"{entry.name} {entry.page} {entry.thin is not None} {entry.busy} {entry.large}: {columns}"
+        flags = entry.thin is not None, entry.busy, entry.large
+        yield f"{entry.name} {entry.page} {flags}: {columns}"
     for page in ("study", "replay", "sweep"):
         for shown in registry.figures(page):
-            yield f"{shown.id} {shown.order} {shown.part.id} {shown.depth} {shown.needs} {shown.question}"
-            yield f"  {shown.missing} | {shown.lacks}"
+            yield f"{shown.id} {shown.order} {shown.part.id} {shown.depth} {shown.needs}"
+            yield f"  {shown.question} | {shown.missing} | {shown.lacks}"
     yield str([(e.name, e.order) for e in registry.listings()])
 
 

@@ -47,7 +47,8 @@ def _odds(folder: Path) -> Iterator[str]:
         with redirect_stdout(out), redirect_stderr(err):
             code = run(shlex.split(words))
         text = out.getvalue().replace(wattlas.__version__, "VERSION")
-        yield f"$ {words} -> {int(code)}\\n{text if len(text) < 900 else text[:60]}{err.getvalue()[:300]}"
+        yield f"$ {words} -> {int(code)}\n{text if len(text) < 900 else text[:60]}"
+        yield err.getvalue()[:300]
     with pytest.MonkeyPatch.context() as quick:
         quick.setattr(cluster, "CONNECT_S", -1.0)
         for cores, jobs in ((1, None), (2, None), (5, None), (5, 3), (5, 1)):

@@ -12,7 +12,6 @@ import numpy as np
 import wattlas
 from tests.golden.printed import (
     listing_lines,
-    number,
     outline,
     tried,
 )
@@ -40,8 +39,8 @@ def _designs(_folder: Path) -> Iterator[str]:
     s = wattlas.example("tiny").at_hours(range(6))
     plan = wattlas.plan(s)
     base = _worth()
-    assert base.chosen is not None and base.market is not None
-    offer, sold = base.chosen, base.market
+    assert base.chosen is not None
+    offer = base.chosen
     none = replace(base, chosen=None, verdict=OfferVerdict(False, "it is so"))
     empty = np.zeros((0, 6))
     pointless = replace(
@@ -168,8 +167,9 @@ def _designs(_folder: Path) -> Iterator[str]:
                 base.service, klass=klass.id, full_points=("small",), points=("large-fast", "o1")
             )
             whole = TierDesign(plan, Terms(), (), s.points[1:])
+            other_service = replace(base, service=served)
             yield from tried(
-                lambda w=world, d=replace(base, service=served), t=whole: str(
+                lambda w=world, d=other_service, t=whole: str(
                     [(m[0].ids, line(asdict(m[1]).values())) for m in [menu_of_class(w, d, t)]]
                 )
             )
@@ -181,7 +181,7 @@ def _designs(_folder: Path) -> Iterator[str]:
     ):
         service_of = wattlas.studies.offers.serving(plan, "A", s.points, accelerators=value)
         bill = _billing(plan, service_of, kept.points, value)
-        yield f"{value}: {bill.words} {number(bill.usd_per_gpu_h)} {number(bill.other_usd_per_gpu_h)}"
+        yield f"{value}: {bill.words} {line([bill.usd_per_gpu_h, bill.other_usd_per_gpu_h])}"
     users = Users()
     waits = replace(s, classes=tuple(replace(k, may_wait_h=1.0) for k in s.classes))
     for world, given, terms in (

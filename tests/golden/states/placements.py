@@ -87,11 +87,13 @@ def _breakevens(_folder: Path) -> Iterator[str]:
         ("cleaner alone", replace(flat, away=replace(flat.origin, carbon_g_per_kwh=10.0, pue=1.2))),
         ("first hours only", replace(base, volume_per_h=np.array([900.0, 900.0, 0.0, 900.0]))),
     ):
-        yield f"== {name}: {move.constant} {move.steps} {number(move.horizon_h)} {number(move.moving_usd)}"
+        told = f"{number(move.horizon_h)} {number(move.moving_usd)}"
+        yield f"== {name}: {move.constant} {move.steps} {told}"
         yield " ".join(map(number, requests(move)))
         for root in breakeven(move):
             side = getattr(root, "side", "")
-            yield f"{root.quantity}: {number(root.value)} {root.verdict} {side} {number(root.now)} {root.reason}"
+            told = f"{number(root.value)} {root.verdict} {side} {number(root.now)}"
+            yield f"{root.quantity}: {told} {root.reason}"
     s = uneven(steps=4)
     frictions = replace(
         s.frictions, start_usd_per_gpu_h=0.4, start_kwh_per_gpu_h=0.2, move_state=True

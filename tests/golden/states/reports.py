@@ -90,7 +90,7 @@ def _replays(_folder: Path) -> Iterator[str]:
         for listing in listings(made):
             yield from listing_lines(listing)
         told = meta_of(made)
-        yield f"{told['status']} {told['policies']} {told['refused']} {told['limits']} {told['seeds']}"
+        yield str([told[n] for n in ("status", "policies", "refused", "limits", "seeds")])
         yield from table_lines("policies", made.named_tables()["replay_policies"])
         yield str(sorted(made.named_tables()))
     yield from listing_lines(totals_listing(cases["seeds"]))
@@ -121,7 +121,8 @@ def _replays(_folder: Path) -> Iterator[str]:
     for begin in (None, "2023-06-01T01:00", "2023-06-01T01:00Z", "2023-06-02", "x", "2022-01-01"):
         yield from tried(lambda b=begin: str(first_step(base.scenario, b)))
     past = Foresight().with_past(base.scenario, 1, 1.0)
-    yield f"{Foresight().with_past(base.scenario, 0, 1.0).past} {past.past and past.past.hours.count}"
+    yield str(Foresight().with_past(base.scenario, 0, 1.0).past)
+    yield str(past.past and past.past.hours.count)
     other = Foresight(past=least).with_past(base.scenario, 1, 0.5)
     yield str(float(other.past.demand_per_h.sum() / least.demand_per_h.sum()) if other.past else 0)
     skill = {

@@ -80,7 +80,8 @@ def _binned(_folder: Path) -> Iterator[str]:
             )
             for finer in (1.0, 3.0)[: 1 + (count == 33)]:
                 sums = user_sums(users, offers, finer)
-                yield f"{count} {scale} {finer}: {line(sums.adopted)} | {line(sums.lost)} | {line(sums.weighed)}"
+                yield f"{count} {scale} {finer}: {line(sums.adopted)} | {line(sums.lost)}"
+                yield line(sums.weighed)
     for discounts in ([0.1], [0.0, 0.3], [0.0]):
         for scale, finer in ((0.0, 1.0), (0.02, 1.0), (0.02, 2.0), (1e-7, 1.0), (9.0, 1.0)):
             edges = _edges(np.array(discounts), scale, finer)
@@ -109,7 +110,8 @@ def _choices(_folder: Path) -> Iterator[str]:
     rows = np.arange(len(base.task))
     for requests in (1.0, 4.0):
         tasks = tasks_of(base, rows[6:30], requests)
-        yield f"{tasks.clusters} {line(tasks.price_usd[:3] * 1e3)} {tasks.there.sum()} {tasks.respondent.tolist()}"
+        yield f"{tasks.clusters} {line(tasks.price_usd[:3] * 1e3)} {tasks.there.sum()}"
+        yield str(tasks.respondent.tolist())
     scale = scale_of(base)
     tasks = tasks_of(base, rows)
     for curvature in (0.0, 2.0):
@@ -228,7 +230,7 @@ def _progress(folder: Path) -> Iterator[str]:
     with contextlib.redirect_stderr(out), bar.bar("[b]V[/b]", 9, "[i]u[/i]") as tell:
         tell("[u]s[/u]", 0.0)
         tell("[u]s[/u]", 0.5)
-    yield f"{'[b]V[/b]' in out.getvalue()} {'[i]u[/i]' in out.getvalue()} {'[u]s[/u]' in out.getvalue()}"
+    yield str([mark in out.getvalue() for mark in ("[b]V[/b]", "[i]u[/i]", "[u]s[/u]")])
     yield str(fixed_bytes() > sum(part.bytes for part in vendored() if part.is_script))
     yield f"{Results({}, {}).named_tables()} {local.cores() > 0}"
     yield from fault_lines(lambda: carry_out.refuse("full"))

@@ -296,7 +296,9 @@ def _folders(folder: Path) -> Iterator[str]:
     for begins, dies in ((True, True), (False, True), (False, False)):
         sweep = sweep_in(folder / f"{begins} {dies}", base, design)
         workers, told = _Dying(begins, dies), []  # type: ignore[var-annotated]
-        yield from fault_lines(lambda: carry_out(sweep, workers, lambda *a: told.append(a)))
+        yield from fault_lines(
+            lambda s=sweep, w=workers, t=told: carry_out(s, w, lambda *a: t.append(a))
+        )
         yield f"{workers.batches} {told} {sweep.missing()} {[sweep.tries(n) for n in (0, 1)]}"
         yield str([sweep.ended(n) for n in (0, 1) if n not in sweep.missing()])
     sweep = open_sweep(folder / "True True")
@@ -304,7 +306,8 @@ def _folders(folder: Path) -> Iterator[str]:
     for which in ("2", "-1", "x"):
         yield from fault_lines(lambda which=which: sweep.index_of(which))
     sweep.forget_failed()
-    yield f"{sweep.missing()} {carry_out(sweep, Here())} {sweep.missing()} {carry_out(sweep, Here())}"
+    yield f"{sweep.missing()} {carry_out(sweep, Here())} {sweep.missing()}"
+    yield str(carry_out(sweep, Here()))
     yield from outline("run", {k: v for k, v in sweep.table().to_dicts()[0].items() if k != "hash"})
     yield str(work(str(folder / "True True"), 0))
     yield str(work(str(folder / "nothing"), 0)).partition(" does not")[2]

@@ -60,7 +60,8 @@ def _terminals(_folder: Path) -> Iterator[str]:
         (0.6, 0.2, 0),
     ):
         pace = bar.StagePace(total, "u", "s", share, (0.0, first), now=lambda: 2.0)
-        yield f"{pace.words()!r} {pace.step('s', share)} {pace.step('t', share)} {pace.step('t', 0.0)}"
+        yield f"{pace.words()!r} {pace.step('s', share)} {pace.step('t', share)}"
+        yield str(pace.step("t", 0.0))
     still = bar.StagePace(3, "u", "s", 1.0, (2.0, 0.0), now=lambda: 2.0)
     yield still.words()
     wide = Listing(

@@ -60,7 +60,7 @@ def _rules(_folder: Path) -> Iterator[str]:
         for asked in (ASKED, None):
             for cap in (0.0, 40.0, 42.0, 55.0, 66.0, 66.5, 67.0, 80.0, 200.0):
                 for line_ in fault_lines(
-                    lambda c=cap, a=asked: green_share(FULL, GREEN, c, a, rule)
+                    lambda c=cap, a=asked, r=rule: green_share(FULL, GREEN, c, a, r)
                 ):
                     yield f"{rule} {cap}: {line_}"
                     if line_ == "! nothing":
@@ -240,7 +240,8 @@ def _goals(_folder: Path) -> Iterator[str]:
             {"profit_gain_usd": 4.9e-3 * sold.margin_usd * sold.volume},
         ):
             offer = replace(base, **changes)
-            yield f"{offer_verdict(sold, offer, offer, objective)} {number(profit_share(sold, offer))}"
+            yield str(offer_verdict(sold, offer, offer, objective))
+            yield number(profit_share(sold, offer))
         yield str(offer_verdict(sold, None, base, objective))
         yield str(offer_verdict(sold, base, None, objective))
     losing = market(service(5, 2, 3, full_cost=2.0), people(6, 3), PRICE)
@@ -289,7 +290,8 @@ def _assumed(_folder: Path) -> Iterator[str]:
                 ):
                     said = row.assumption
                     yield (
-                        f"{said.parameter}: {said.label} {said.unit} {line(said.values)} {said.test} "
+                        f"{said.parameter}: {said.label} {said.unit} {line(said.values)} "
+                        f"{said.test} "
                         f"{said.words} {row.passed} "
                         + line([[o.profit_gain_usd, o.carbon_saved_kg] for o in row.offers])
                         + f" {number(row.tested.profit_gain_usd)}"
@@ -366,7 +368,8 @@ def _tastes(_folder: Path) -> Iterator[str]:
     )
     part = whole.take([2, 0])
     yield f"{part.ids} {part.hardware} {line(part.energy_kwh)} {part.pareto.tolist()}"
-    yield f"{whole.front().ids} {line(whole.carbon_g(300.0))} {line(whole.priced(70.0, 2.0).cost_usd)}"
+    yield f"{whole.front().ids} {line(whole.carbon_g(300.0))}"
+    yield line(whole.priced(70.0, 2.0).cost_usd)
 
 
 def _met(whole: Menu) -> Any:

@@ -133,7 +133,8 @@ def _shares(_folder: Path) -> Iterator[str]:
                 made_of = board_of(s, klass, ways)
                 yield f"{made_of.full_points} {made_of.green_point} {number(made_of.moved_kwh)}"
                 for client in made_of.clients:
-                    yield f"{client.zone} {client.baseline} {line([*client.full_kwh, *client.green_kwh])}"
+                    energy = line([*client.full_kwh, *client.green_kwh])
+                    yield f"{client.zone} {client.baseline} {energy}"
     late = tuple(replace(k, latency_budget_ms=1.0) for k in s.classes)
     silent = replace(s, demand_per_h=s.demand_per_h * np.array([0.0, 1.0])[None, :, None])
     for world in (replace(s, classes=late), silent):
