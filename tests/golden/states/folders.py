@@ -93,6 +93,8 @@ def _compared(folder: Path) -> Iterator[str]:
         "odd=1",
         "p95=1",
         "cost=0.999999999",
+        "cost=0.9999998995",
+        "cost=0.9999998985",
         "cost=1.0000000001",
     ):
         yield f"== {limits}"

@@ -6,6 +6,7 @@ import importlib
 import inspect
 import pkgutil
 import shlex
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
@@ -22,7 +23,7 @@ from tests.golden.printed import (
     tried,
 )
 from tests.golden.states.tiers import line
-from wattlas.cli import run
+from wattlas.cli import _terminate, run
 from wattlas.report.view import _json
 from wattlas.studies.export.schedule import _places as places_of
 from wattlas.studies.sweeps import cluster
@@ -49,6 +50,12 @@ def _odds(folder: Path) -> Iterator[str]:
         text = out.getvalue().replace(wattlas.__version__, "VERSION")
         yield f"$ {words} -> {int(code)}\n{text if len(text) < 900 else text[:60]}"
         yield err.getvalue()[:300]
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        _terminate(15, None)
+    except KeyboardInterrupt:
+        yield f"interrupted {signal.getsignal(signal.SIGTERM) == signal.SIG_DFL}"
+    signal.signal(signal.SIGTERM, before)
     with pytest.MonkeyPatch.context() as quick:
         quick.setattr(cluster, "CONNECT_S", -1.0)
         for cores, jobs in ((1, None), (2, None), (5, None), (5, 3), (5, 1)):

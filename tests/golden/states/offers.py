@@ -13,6 +13,7 @@ import wattlas
 from tests.golden.printed import (
     listing_lines,
     outline,
+    table_lines,
     tried,
 )
 from tests.golden.states.figures import _worth
@@ -174,6 +175,13 @@ def _designs(_folder: Path) -> Iterator[str]:
                 )
             )
     yield str(split_table(TierDesign(plan, Terms(), (), s.points)))
+    yield from outline("nothing offered", asdict(bare.ladder))
+    lacking = TierDesign(plan, Terms(), (replace(base, fallbacks=(None, offer)),), s.points)
+    for name, table in lacking.named_tables().items():
+        if name in ("tier_fallbacks", "tier_verdicts"):
+            yield from table_lines(name, table)
+    for listing in told.design_listings(lacking):
+        yield from listing_lines(listing)
     for value, kept in (
         (Accelerators.STATED, s),
         (Accelerators.ON_DEMAND, s),

@@ -20,12 +20,15 @@ from wattlas.placement.api import plan
 from wattlas.placement.breakeven.breakeven import breakeven, breakeven_between
 from wattlas.placement.breakeven.moves import Move, PlaceCharges, move_between, requests
 from wattlas.placement.compare.baselines import baseline_policy
+from wattlas.placement.explain import conflict
 from wattlas.placement.explain.certificate import certify
 from wattlas.placement.problem.instance import build_instance
 from wattlas.placement.tables import metrics, views
 from wattlas.placement.tables.changes import changes, matched
 from wattlas.placement.tables.negative_prices import negative_price_words, wasted_mwh
 from wattlas.placement.tables.service_costs import (
+    _below,
+    _Candidate,
     accelerator_usd_per_gpu_h,
     carbon_t,
     serving,
@@ -83,6 +86,10 @@ def _breakevens(_folder: Path) -> Iterator[str]:
             ),
         ),
         ("paid at once", replace(base, one_off_usd=-1.0)),
+        ("volume varies", replace(flat, volume_per_h=base.volume_per_h)),
+        ("carbon varies", replace(flat, away=replace(flat.away, carbon_g_per_kwh=series))),
+        ("egress varies", replace(flat, away=replace(flat.away, egress_usd_per_gb=series / 900))),
+        ("steps vary", replace(flat, step_hours=np.array([1.0, 2.0, 1.0, 3.0]))),
         ("huge", replace(flat, volume_per_h=1e15)),
         ("cleaner alone", replace(flat, away=replace(flat.origin, carbon_g_per_kwh=10.0, pue=1.2))),
         ("first hours only", replace(base, volume_per_h=np.array([900.0, 900.0, 0.0, 900.0]))),
@@ -201,6 +208,20 @@ def _tables(_folder: Path) -> Iterator[str]:
                     klass, asdict(serving(best, klass, **more)) if lines == ["! nothing"] else lines
                 )
     none = replace(best, flows=None, conflict="none")
+    late = tuple(replace(k, latency_budget_ms=1.0) for k in s.classes)
+    yield conflict.stranded_words(build_instance(replace(s, classes=late)))
+    full = serving(best, "chat")
+    usd, kg = full.full_cost_usd, full.full_carbon_g
+    for score, ms, cost, grams, latest in (
+        (0.1, 9e3, 0.9, 1.1, 1.0), (0.1, 9e3, 1.1, 0.9, 1.0), (0.1, 9e3, 1.0, 1.0, 1.0),
+        (0.99, 1.0, 0.5, 0.5, 1.0), (0.99, 9e3, 0.5, 0.5, 1.0), (0.1, 1.0, 0.5, 0.5, 1.0),
+        (0.1, 9e3, 0.5, 0.5, 2.0), (0.1, 9e3, 0.5, 0.5, 2.001), (0.1, 9e3, 1 - 9e-7, 1.0, 1.0),
+        (0.1, 9e3, 1 - 1.1e-6, 1.0, 1.0),
+    ):  # fmt: skip
+        ends = latest * full.latency_budget_ms
+        candidate = _Candidate("x", score, ms, ends, cost * usd, grams * kg)
+        yield str([_below(full, candidate, 2.0), _below(replace(full, full_cost_usd=-usd),
+                   replace(candidate, cost_usd=-cost * usd), 2.0)])  # fmt: skip
     for call in (
         lambda: serving(best, "x"),
         lambda: serving(none, "chat"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from tests.golden.printed import (
 from wattlas.model.objective import Minimise, Objective
 from wattlas.model.plan import Totals
 from wattlas.replays.outcome import Metered, Outcome
-from wattlas.studies.foresight import Foresight, first_step, regret_listing, skill_listing
+from wattlas.studies.foresight import Foresight, came, first_step, regret_listing, skill_listing
 from wattlas.studies.regret import best_by, least_regret, policies_table
 from wattlas.studies.replay_runs import Traffic, Trial
 from wattlas.studies.replay_tables import listings, meta_of, sentence, totals_listing
@@ -125,6 +126,13 @@ def _replays(_folder: Path) -> Iterator[str]:
     yield str(past.past and past.past.hours.count)
     other = Foresight(past=least).with_past(base.scenario, 1, 0.5)
     yield str(float(other.past.demand_per_h.sum() / least.demand_per_h.sum()) if other.past else 0)
+    two = base.scenario
+    arrivals = [
+        SimpleNamespace(at_s=np.array([0.0, 3599.9, 3600.0, 7199.0, 7200.0, 9e3]), source=n)
+        for n in (np.array([0, 1, 1, 2, 3, 0]), np.array([1, 1, 1, 0, 0, 2]))
+    ]
+    came_of = came(two, SimpleNamespace(batches=lambda: arrivals))  # type: ignore[arg-type]
+    yield str(came_of.demand_per_h.tolist())
     skill = {
         "signal": ["price", "price", "carbon", "price"],
         "ahead_h": [1, 1, 1, 24],

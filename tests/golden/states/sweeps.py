@@ -337,6 +337,15 @@ def _folders(folder: Path) -> Iterator[str]:
         base, SweepDesign((Axis("regions.*.pue", (1.1, 1.2)), replace(axes[1], values=(0.0,))))
     )
     yield str([a["hash"] == b["hash"] for a, b in zip(first["runs"], whole["runs"], strict=True)])
+    files = [str(folder / name) for name in ("one", "two")]
+    for path in files:
+        Path(path).write_text(f"trace {path}")
+    both = [
+        statement(base, SweepDesign((Axis("trace", tuple(each)),), "replay"))
+        for each in (files, files[::-1])
+    ]
+    hashes = [[run["hash"] for run in each["runs"]] for each in both]
+    yield str([hashes[0] == hashes[1][::-1], hashes[0] == hashes[1]])
     (folder / "file").write_text("x")
     yield from fault_lines(lambda: sweep_in(folder / "file", base, design))
     (folder / "full").mkdir()

@@ -37,8 +37,8 @@ from wattlas.tiers.population import population
 from wattlas.tiers.resized import Delivered, best_resized, judged
 from wattlas.tiers.savings import degraded_between, emitted_g, rule_share, savings
 from wattlas.tiers.selection import groups, segments
-from wattlas.tiers.sensitivity import Billing, sensitivities
-from wattlas.tiers.share import against_blind, green_share, least_mean_g, shares_at
+from wattlas.tiers.sensitivity import Billing, passes, sensitivities
+from wattlas.tiers.share import against_blind, decide, green_share, least_mean_g, shares_at
 from wattlas.tiers.targets import targets
 from wattlas.tiers.utility import Taste, accuracy_score, default_scale, latency_score, quality
 from wattlas.tiers.verdict import offer_verdict, profit_share
@@ -85,6 +85,14 @@ def _rules(_folder: Path) -> Iterator[str]:
         none = green_share(0 * FULL, 0 * GREEN, 0.0, None, rule)
         yield f"{line(none.degraded)} {none.saved} {none.threshold_g}"
         yield line(shares_at(FULL, FULL, [50.0, 65.0, 65 + 1e-11, 90.0], None, rule))
+    for carried in (-400.0, -30.0, 30.0, 100.0, 900.0):
+        for rule in RULES:
+            for cap in (30.0, 70.0):
+                yield from tried(
+                    lambda x=carried, r=rule, c=cap: str(
+                        [line(each) for each in decide(FULL, GREEN, ASKED, c, r, x)]
+                    )
+                )
     yield line([least_mean_g(FULL, GREEN), least_mean_g(FULL, GREEN, ASKED)])
     one = green_share(FULL, GREEN, 60.0, ASKED)
     for part in (0.94, 0.9501, 0.9499, 1.0, 1e-13):
@@ -131,6 +139,7 @@ def _ahead(_folder: Path) -> Iterator[str]:
         yield from fault_lines(
             lambda w=wrong: plan_ahead(full, green, -1.0, -seen, seen[:3], ledger=w)
         )
+    yield line(plan_ahead(full, green, 50.0, seen / 90, ledger=CatchUp(2, 2.0, 4)).degraded)
     yield line(plan_ahead(0 * full, 0 * green, 1.0, seen, ledger=CatchUp(2, 2.0, 4)).degraded)
 
 
@@ -244,6 +253,10 @@ def _goals(_folder: Path) -> Iterator[str]:
             yield number(profit_share(sold, offer))
         yield str(offer_verdict(sold, None, base, objective))
         yield str(offer_verdict(sold, base, None, objective))
+    for gain, saved in ((-0.9, 1.0), (-1.1, 1.0), (0.9, 1.0), (9e9, 0.0), (9e9, 1.0)):
+        usd = gain * no_loss_usd(sold)
+        offer = replace(base, profit_gain_usd=usd, carbon_saved_kg=saved)
+        yield f"{passes(sold, offer, PROFIT)} {passes(sold, offer, CARBON)}"
     losing = market(service(5, 2, 3, full_cost=2.0), people(6, 3), PRICE)
     yield f"{offer_verdict(losing, base, base, PROFIT)} {number(profit_share(losing, base))}"
     barred = market(service(5, 2, 3), people(6, 3), PRICE, usable=0.0)

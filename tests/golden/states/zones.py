@@ -146,6 +146,8 @@ def _shares(_folder: Path) -> Iterator[str]:
     served = class_menu(s, "A", g_per_kwh=100.0)
     for every in (True, False):
         yield from listing_lines(menu_listing(served, every=every))
+    alone = replace(served, menu=served.menu.take([0]))
+    yield from listing_lines(menu_listing(alone, every=True))
     tight = replace(s.classes[0], accuracy_min=0.9, latency_budget_ms=30.0)
     yield str(replace(served, klass=tight).table()["use"])
     yield from outline("menu", menu_mapping(replace(served, stated=False), None))
