@@ -156,7 +156,7 @@ def _options(folder: Path) -> Iterator[str]:
         yield from told(lambda j=as_json: sweep_run._tell_prepared(Path("f"), 1200, 3, j))
     first = group(
         "replay",
-        {"policies": "List.", "trace_": "x"} if False else {"policies": "List."},
+        {"policies": "List."},
         "S.",
         "More.",
         first=True,

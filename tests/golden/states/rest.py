@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from io import StringIO
@@ -330,11 +331,11 @@ def _verbs(folder: Path) -> Iterator[str]:
         str(each["spec"]["rules"][0]["backendRefs"])
         for each in http_routes(shares, Setting(ends), 0)
     )
-    (folder / "schedule.json").write_text(__import__("json").dumps(schedule()))
+    (folder / "schedule.json").write_text(json.dumps(schedule()))
     stated = configuration({"oslo": "http://127.0.0.1:9", "austin": "http://127.0.0.1:9"})
     for lacking in ("models", "decisions"):
         (folder / "serve.yaml").write_text(
-            __import__("json").dumps({k: v for k, v in stated.items() if k != lacking})
+            json.dumps({k: v for k, v in stated.items() if k != lacking})
         )
         yield from fault_lines(
             lambda: live_config(
@@ -344,10 +345,6 @@ def _verbs(folder: Path) -> Iterator[str]:
     small = thin(green(0.3), 0.02, 2)
     episodes = Episodes(small, hours=1)
     yield from outline("first", {k: v for k, v in episodes.begin(1).items() if k == "time_h"})
-    routing = wattlas.policy.registry.policy_of(small, "nearest")
-    seen = episodes.observed()
-    answer = routing.route(seen, None, routing) if False else None
-    assert answer is None
     n = np.zeros(1, dtype=np.int64)
     odd = SimpleNamespace(
         metro=n,

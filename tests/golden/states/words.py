@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +22,6 @@ from wattlas.cli import (
     init,
     ledger_correct,
     ledger_file,
-    sweep_table,
     tiers_menu,
     tiers_share,
     view,
@@ -31,7 +29,6 @@ from wattlas.cli import (
 from wattlas.data.measured.build import Measured
 from wattlas.errors import Problem
 from wattlas.model.scenario import Scenario
-from wattlas.model.users import Users
 from wattlas.placement import engine
 from wattlas.placement.hour import engine_hour
 from wattlas.studies import menus
@@ -229,8 +226,6 @@ def _words(folder: Path) -> Iterator[str]:
         yield from tried(
             lambda r=regions: str(sorted(p.name for p in init.planned_company(folder / "c", r)))
         )
-    found = SimpleNamespace(height=1)
-    assert found
     for points in (measured_none(), Measured((), ("n",))):
         frame = points_frame(points)
         yield f"{frame.height} {frame.columns} {[c.name for c in points_listing(points).columns]}"
@@ -244,9 +239,6 @@ def _words(folder: Path) -> Iterator[str]:
             each[:160]
             for each in fault_lines(lambda k=stated: measured_points([folder / "none"], **k))
         )
-    assert sweep_table
-    assert math
-    assert Users
 
 
 def measured_none() -> Measured:

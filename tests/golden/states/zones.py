@@ -58,7 +58,7 @@ def _shares(_folder: Path) -> Iterator[str]:
             found = zone_share(board, "X", "local", rule, cap)
             yield f"{rule} {cap}: {found.verdict} {found.by_day()}"
         yield zone_share(flat, "X", "local", rule, cap_g=0.0).verdict
-        yield zone_share(board, "X", "local", rule, cap_g=-1.0 if rule == "x" else 1.0).verdict
+        yield zone_share(board, "X", "local", rule, cap_g=1.0).verdict
     for caps in (
         (None, None),
         (0.5, 1.0),
