@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from types import SimpleNamespace
 
 import numpy as np
@@ -266,13 +267,17 @@ def _engine(s: Scenario) -> Iterator[str]:
                 "is_compiled",
                 lambda *, budgets, c=compiled, a=asked: a.append(f"budgets {budgets}") or c,
             )
-            world.setattr(engine, "compile_engine", lambda a=asked: a.append("in a thread"))
+            ran = Event()
+            world.setattr(
+                engine, "compile_engine", lambda a=asked, e=ran: (a.append("in a thread"), e.set())
+            )
             world.setattr(
                 engine, "warm_up", lambda say, *, budgets, a=asked: a.append(f"warm {budgets}")
             )
             yield from told(
                 lambda m=meanwhile: common.ready_engine(s, 7 if m else None, budgets=m, meanwhile=m)
             )
+            assert not meanwhile or ran.wait(60.0)
         yield str(sorted(asked))
 
 
