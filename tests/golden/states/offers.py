@@ -157,7 +157,7 @@ def _designs(_folder: Path) -> Iterator[str]:
     parts = {"part": ["baseline", "tiers"], "saving_usd": [0.0, 3.0], "saving_kg": [0.0, 4.0]}
     yield from listing_lines(told.split_listing(parts))
     for klass in s.classes:
-        for usable in (None, ("small",), ("large-fast",)):
+        for usable in (None, ("small",), ("large-fast", "large-batched")):
             world = replace(
                 s,
                 classes=tuple(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import typer
 
 import wattlas
 from tests.golden.printed import fault_lines, tried
@@ -32,6 +34,8 @@ from wattlas.errors import Problem
 from wattlas.model.scenario import Scenario
 from wattlas.placement import engine
 from wattlas.placement.hour import engine_hour
+from wattlas.report.results import write_results
+from wattlas.report.view import ResultsServer
 from wattlas.studies import menus
 from wattlas.studies.board import board_of_table
 from wattlas.studies.points import measured_points, points_frame, points_listing
@@ -207,6 +211,19 @@ def _words(folder: Path) -> Iterator[str]:
             browser.setattr(webbrowser, "_tryorder", None)
             browser.setattr(webbrowser, "_browsers", {})
             yield from told(lambda: view._show("http://127.0.0.1:9/"))
+    meta = {
+        "wattlas": "0", "created_utc": "x", "scenario": {}, "window": {}, "intensity": {},
+        "status": "optimal",
+    }  # fmt: skip
+    write_results(folder / "results", meta, {})
+    with pytest.MonkeyPatch.context() as ended:
+        ended.setattr(ResultsServer, "serve_forever", _interrupted)
+        ended.setattr(view, "_show", lambda _url: typer.echo("shown"))
+        for no_browser in (True, False):
+            out = StringIO()
+            with redirect_stdout(out), redirect_stderr(out), pytest.raises(typer.Exit) as how:
+                view.command(folder / "results", no_browser=no_browser, port=0)
+            yield f"{how.value.exit_code} {re.sub(r':[0-9]+/', ':PORT/', out.getvalue())}"
     logged = SimpleNamespace(
         requests=3,
         days=("a",),
@@ -245,6 +262,10 @@ def _words(folder: Path) -> Iterator[str]:
 def measured_none() -> Measured:
     """No points, and no notes."""
     return Measured((), ())
+
+
+def _interrupted(*_given: object, **_more: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _engine(s: Scenario) -> Iterator[str]:
