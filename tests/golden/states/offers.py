@@ -12,6 +12,7 @@ import numpy as np
 import wattlas
 from tests.golden.printed import (
     listing_lines,
+    number,
     outline,
     table_lines,
     tried,
@@ -171,7 +172,10 @@ def _designs(_folder: Path) -> Iterator[str]:
             other_service = replace(base, service=served)
             yield from tried(
                 lambda w=world, d=other_service, t=whole: str(
-                    [(m[0].ids, line(asdict(m[1]).values())) for m in [menu_of_class(w, d, t)]]
+                    [
+                        (m[0].ids, list(map(number, asdict(m[1]).values())))
+                        for m in [menu_of_class(w, d, t)]
+                    ]
                 )
             )
     yield str(split_table(TierDesign(plan, Terms(), (), s.points)))

@@ -209,7 +209,11 @@ def _tables(_folder: Path) -> Iterator[str]:
                 )
     none = replace(best, flows=None, conflict="none")
     late = tuple(replace(k, latency_budget_ms=1.0) for k in s.classes)
-    yield conflict.stranded_words(build_instance(replace(s, classes=late)))
+    stranded = build_instance(replace(s, classes=late))
+    for count in (8, 9, 10):
+        pairs = (stranded.stranded * 4)[:count]
+        some = replace(stranded, stranded=pairs)
+        yield str(conflict.stranded_words(some).count("\n")) + conflict.stranded_words(some)[-40:]
     full = serving(best, "chat")
     usd, kg = full.full_cost_usd, full.full_carbon_g
     for score, ms, cost, grams, latest in (
