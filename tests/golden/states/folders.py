@@ -152,7 +152,7 @@ def _files(folder: Path) -> Iterator[str]:
     for name in ("x.csv", "new", "new.html", "new.ZIP", "d.zip", "a.b"):
         yield from tried(lambda n=name: folder_of(folder / n).name)
     (folder / "full").mkdir()
-    for name in (".DS_Store", ".wattlas-1", "mine.txt", "a", "b", "c"):
+    for name in (".DS_Store", ".wattlas-1", "mine.txt", "a", "b", "c", "d"):
         (folder / "full" / name).write_text("x")
         yield from fault_lines(lambda: refuse_others(folder / "full", {"mine.txt"}))
     refuse_others(folder / "nothing", ())
