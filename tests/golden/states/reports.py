@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 
 import wattlas
 from tests.golden.printed import (
@@ -18,7 +19,10 @@ from tests.golden.printed import (
 )
 from wattlas.model.objective import Minimise, Objective
 from wattlas.model.plan import Totals
+from wattlas.model.scenario import Scenario
 from wattlas.replays.outcome import Metered, Outcome
+from wattlas.studies import forecast_skill as skills
+from wattlas.studies.forecast_skill import forecast_skill
 from wattlas.studies.foresight import Foresight, came, first_step, regret_listing, skill_listing
 from wattlas.studies.regret import best_by, least_regret, policies_table
 from wattlas.studies.replay_runs import Traffic, Trial
@@ -63,6 +67,13 @@ def _replayed(looked_at: str, *seeds: Any, **more: Any) -> Replayed:
     outcomes = {name: runs if isinstance(runs, tuple) else (runs,) for name, runs in seeds}
     s = next(iter(outcomes.values()))[0].scenario
     return Replayed(s, Traffic(), outcomes, looked_at, **more)
+
+
+def _asked(now: Scenario, forecast: str, **more: Any) -> None:
+    """What is asked of forecasts, instead of an answer."""
+    past = more["past"]
+    told = [len(now.hours.utc), past and past.hours.count, more["look_ahead_h"], more["signals"]]
+    raise ValueError(f"{forecast} {told}")
 
 
 def _replays(_folder: Path) -> Iterator[str]:
@@ -126,6 +137,21 @@ def _replays(_folder: Path) -> Iterator[str]:
     yield str(past.past and past.past.hours.count)
     other = Foresight(past=least).with_past(base.scenario, 1, 0.5)
     yield str(float(other.past.demand_per_h.sum() / least.demand_per_h.sum()) if other.past else 0)
+    yield from fault_lines(lambda: forecast_skill(base.scenario, "perfect"))
+    with pytest.MonkeyPatch.context() as asked:
+        asked.setattr(skills, "forecast_outlook", _asked)
+        whole = wattlas.example("tiny")
+        earlier = whole.at_hours(range(5))
+        for begin, past in (
+            (None, None),
+            (None, earlier),
+            ("2023-06-01T20:00", None),
+            ("2023-06-01T20:00", earlier),
+            ("2023-06-01T00:00", None),
+        ):
+            yield from fault_lines(
+                lambda b=begin, p=past: forecast_skill(whole, "x", begin=b, past=p, ahead_h=(2, 7))
+            )
     two = base.scenario
     arrivals = [
         SimpleNamespace(at_s=np.array([0.0, 3599.9, 3600.0, 7199.0, 7200.0, 9e3]), source=n)
