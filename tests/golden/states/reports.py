@@ -13,6 +13,7 @@ import pytest
 
 import wattlas
 from tests.golden.printed import (
+    fault_lines,
     listing_lines,
     table_lines,
     tried,
