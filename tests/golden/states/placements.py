@@ -330,6 +330,7 @@ def _proofs(_folder: Path) -> Iterator[str]:
         ("plain", uneven(steps=3)),
         ("short", short),
         ("capped", minimal(uneven(steps=3), carbon_cap_share=0.93)),
+        ("waits", with_class(with_class(uneven(steps=4), 2, may_wait_h=1.0), 1, may_wait_h=0.5)),
     ):
         best = plan(world)
         flows = metrics.flows_of(best)

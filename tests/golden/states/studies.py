@@ -89,6 +89,7 @@ def _fleets(_folder: Path) -> Iterator[str]:
         {"survives": lost[:1]},
         {"survives": lost, "nominal": made.own_peaks},
         {"survives": every},
+        {"survives": every * 3},
         {"survives": every[:1]},
         {"waits": (wait,), "levelled": True},
         {"given": made.own_peaks, "bound_usd": 71.0},

@@ -98,6 +98,10 @@ def _terminals(_folder: Path) -> Iterator[str]:
             )
         yield out.getvalue() + err.getvalue()
     os.environ["COLUMNS"] = before
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        common.print_json({"x": "é→", "n": NAN, "p": Path("a")})
+    yield out.getvalue()
     for text in ("a\x00b", "é→", "a\tb\nc", "\ud800", "√𝛼"):
         for encoding in ("utf-8", "ascii", "latin-1", "cp1252"):
             yield ascii(streams.fitting(streams.visible(text), encoding))
