@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from wattlas.errors import InputError, WattlasError
+from wattlas.model.table import Listing
 
 ROWS = 24
 """Rows of a table beyond which some are left out; of each column its sum is there."""
@@ -86,6 +87,20 @@ def table_lines(name: str, table: Mapping[str, Any], rows: int = ROWS) -> Iterat
         yield "  ".join(row)
 
 
+def listing_lines(listing: Listing | None) -> Iterator[str]:
+    """A listing with its headings, kinds, notes and rows."""
+    if listing is None:
+        yield "no listing"
+        return
+    heads = (
+        f"{c.heading}:{c.kind}{' wide' * c.wide}{' optional' * c.optional} {c.digits}"
+        for c in listing.columns
+    )
+    yield f"{listing.title}: {' | '.join(heads)}"
+    yield from table_lines("rows", {c.name: listing.table[c.name] for c in listing.columns})
+    yield from (f"note: {note}" for note in listing.notes)
+
+
 def _sum(values: list[Any], nothing: float) -> str:
     """Of a column of numbers their sum, of others how many there are."""
     numbers = [float(v) for v in values if isinstance(v, int | float | np.number)]
@@ -108,6 +123,12 @@ def fault_lines(call: Callable[[], Any]) -> Iterator[str]:
         yield f"! {error}"
     else:
         yield "! nothing"
+
+
+def tried(call: Callable[[], Any]) -> Iterator[str]:
+    """What a call returns, or what it raises."""
+    lines = list(fault_lines(call))
+    yield from [number(call())] if lines == ["! nothing"] else lines
 
 
 MASKS = (

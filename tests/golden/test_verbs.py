@@ -129,13 +129,14 @@ def test_sessions_are_those_of_the_golden_files(
 
 
 def _parameter(part: Any) -> str:
-    """How an option is called, its default and bounds, and what help says of it."""
+    """How an option and its value are called, its default and bounds, and what help says of it."""
     told = part.default if isinstance(part.default, str | int | float | Path) else "-"
     holder = part if hasattr(part, "min") else part.type  # as the version of typer has it
     bounds = [str(getattr(holder, name, None)) for name in ("min", "max")]
     names = "/".join(part.opts or [part.name])
     words = " ".join(str(getattr(part, "help", None)).split())
-    return f"  {names} = {told} [{' '.join(bounds)}] {words}"
+    shown = f" {part.metavar}" if part.metavar else ""
+    return f"  {names}{shown} = {told} [{' '.join(bounds)}] {words}"
 
 
 def test_options_are_those_of_the_golden_file() -> None:

@@ -5,7 +5,7 @@ Each stands alone here, so that the verb itself can be read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -150,14 +150,14 @@ def layout_fields(given: Mapping[str, Any]) -> dict[str, Any]:
         "step_min": given["step"],
         "decimal": decimal and MARKS[decimal],
         "rename": _pairs("--rename", given["rename"]),
-        "only": tuple(given["only"] or ()),
+        "only": tuple(given["only"]),
         "where": _pairs("--where", given["where"]),
     }
 
 
-def _pairs(option: str, texts: list[str] | None) -> dict[str, str]:
+def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
     """`A=B` texts as a mapping."""
-    bad = [text for text in texts or () if "=" not in text]
+    bad = [text for text in texts if "=" not in text]
     if bad:
         raise UsageError(f"{option}: `{bad[0]}` is not of the form A=B")
-    return dict(text.split("=", 1) for text in texts or ())
+    return dict(text.split("=", 1) for text in texts)

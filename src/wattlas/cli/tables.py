@@ -108,7 +108,7 @@ def _sizes(column: Column, values: Sequence[Any] | np.ndarray) -> Size:
     heading = _shown(column.heading)
     numeric, cells = column.kind.is_numeric, [_shown(cell(value, column)) for value in values]
     whole = max(map(cell_len, (heading, *cells)))
-    parts = heading.split() + [w for text in cells for w in (text.split() or [""])]
+    parts = [word for text in (heading, *cells) for word in text.split()]
     word = max(map(cell_len, [*parts, *cells] if numeric else parts), default=1)
     sentences = not numeric and any(" " in text for text in cells)
     least = max(word, LEAST_TEXT) if sentences else word

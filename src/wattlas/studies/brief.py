@@ -153,7 +153,7 @@ def _fixed_table(saved: Mapping[str, Any]) -> str:
         return ""
     if share > 0.995:
         tenths_kept = "all"
-    elif share < 0.05:
+    elif share <= 0.05:
         tenths_kept = "none" if share <= 0 else "less than a tenth"
     else:
         tenths = min(round(share * 10), 9)

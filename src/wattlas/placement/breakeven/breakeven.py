@@ -133,9 +133,9 @@ def state(move: Move) -> BreakEven:
 def _constant_stay(move: Move, per_hour: float, once: float) -> BreakEven:
     stay = move.horizon_h if move.stay_h is None else move.stay_h
     if per_hour <= 0.0:
-        return BreakEven(
-            Quantity.STAY, None, Quantity.STAY.unit, Verdict.NEVER, _why_never(move), now=stay
-        )
+        served = move.series(move.volume_per_h).any()
+        reason = _why_never(move) if served else f"never: {_IDLE[Quantity.STAY]}"
+        return BreakEven(Quantity.STAY, None, Quantity.STAY.unit, Verdict.NEVER, reason, now=stay)
     return _root(move, Quantity.STAY, -once, per_hour, stay, least=0.0)
 
 
@@ -221,7 +221,7 @@ def _why(move: Move, quantity: Quantity, verdict: Verdict) -> str:
         Quantity.PAYLOAD: lambda: gain_usd(replace(move, payload_bytes=0.0)),
         Quantity.STATE: lambda: gain_usd(replace(move, state_bytes=0.0)),
     }.get(quantity, lambda: gain_usd(move))()
-    return f"never: {_AT_BEST[quantity]} the move loses {_figure(-gain)} USD over the stay"
+    return f"never: {_AT_BEST[quantity]} the move loses {_figure(0.0 - gain)} USD over the stay"
 
 
 def _why_never(move: Move) -> str:
@@ -237,7 +237,8 @@ def _why_never(move: Move) -> str:
     }
     short = -sum(parts.values())
     if short <= ALMOST * sum(map(abs, parts.values())):
-        return "never: a request costs the same at both places, and moving is not free"
+        paid = ", and moving is not free" if move.moving_usd > 0.0 else ""
+        return f"never: {_IDLE[Quantity.VOLUME]}{paid}"
     worst = min(parts, key=lambda name: parts[name])
     amount = short * KWH_PER_MWH / move.it_kwh if move.it_kwh else short
     unit = "USD/MWh" if move.it_kwh else "USD/request"

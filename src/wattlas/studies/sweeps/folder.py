@@ -203,7 +203,7 @@ def open_sweep(folder: Path) -> SweepFolder:
         sweep = SweepFolder(folder, base, design, stated)
         if any(len(point.values) != len(axes) for point in sweep.points) or not sweep.hashes:
             raise ValueError("runs without a value for every axis")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, UsageError) as error:
         what = f"is not what a sweep is stated by ({type(error).__name__}: {error})"
         raise InputError([Problem(STATED, what, "Make the sweep anew.", str(path))]) from None
     return sweep

@@ -1,0 +1,1 @@
+"""Rare states, by values made by hand: `CASES` of each module, name → its lines."""
