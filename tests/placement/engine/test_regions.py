@@ -15,13 +15,10 @@ from wattlas.placement.engine.state import BIG, DUAL, POINT, REGION
 
 
 @numba.njit
-def priced(p, tariff, b, w):  # type: ignore[no-untyped-def]
-    """(own, least) of every source, after the duals were followed."""
-    out = np.zeros((b.key.shape[0], 2))
+def follow(p, tariff, b, w):  # type: ignore[no-untyped-def]
+    """Write gain and least of every source to `w`, after the duals were followed."""
     price_sources(p, tariff, b.vec, w, 0.0)
     set_gains(p.unit, b, tariff.shape[1], 0.0, w.least, w.gain)
-    out[:, 0], out[:, 1] = w.gain + w.least, w.least
-    return out
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -49,7 +46,7 @@ def test_the_least_is_that_of_all_columns_wherever_duals_go(kind: str, seed: int
         reduced = np.where(open_at, cost - paid - ties[:, :, None], np.inf)
         reduced = reduced.reshape(len(every), -1)
         unserved = p.fixed[:, -4]
-        found = priced(p, tariff, b, w)
+        follow(p, tariff, b, w)
         want = np.minimum(reduced.min(axis=1), np.where(unserved < BIG / 10, unserved, np.inf))
-        np.testing.assert_allclose(found[:, 0], reduced[every, key], rtol=1e-9, atol=1e-9)
-        np.testing.assert_allclose(found[:, 1], want, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(w.gain + w.least, reduced[every, key], rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(w.least, want, rtol=1e-9, atol=1e-9)
