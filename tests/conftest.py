@@ -6,7 +6,7 @@ import gc
 import os
 import sys
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -24,7 +24,7 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # Garbage in circles is looked for once in fifty thousand new objects, not in seven hundred: that
-# took one part in twenty-five of all time. `pytest_collection_finish` does the rest.
+# took one part in twenty-five of all time. `pytest_collection_finish` and `garbage` do the rest.
 gc.set_threshold(50_000, 20, 20)
 
 # A test that carries one of these may be skipped where its part is missing, unless the variable
@@ -66,6 +66,13 @@ def pytest_xdist_auto_num_workers() -> int:
 def root() -> Path:
     """The root of the checkout."""
     return ROOT
+
+
+@pytest.fixture(scope="session", autouse=True)
+def garbage() -> Iterator[None]:
+    """What was left open in a circle fails the last test of a worker, if none before."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session")
