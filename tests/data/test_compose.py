@@ -113,6 +113,7 @@ def test_a_text_that_was_read_before_is_read_alike() -> None:
     first.places.clear()
     assert parse_yaml(text, "f") == second
     assert second.data == {"a": {"b": [1, {"c": 2}]}}
+    assert ("a", "b") in second.places
     assert {place.file for place in parse_yaml(text, "g").places.values()} == {"g"}
 
 
