@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,10 @@ ROOT = Path(__file__).resolve().parent.parent
 # and every worker would rewrite the assertions of all tests.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# Garbage in circles is looked for once in fifty thousand new objects, not in seven hundred: that
+# took one part in twenty-five of all time. `pytest_collection_finish` and `garbage` do the rest.
+gc.set_threshold(50_000, 20, 20)
 
 # A test that carries one of these may be skipped where its part is missing, unless the variable
 # says that the part is required: then skipping is failing.
@@ -63,6 +68,13 @@ def root() -> Path:
     return ROOT
 
 
+@pytest.fixture(scope="session", autouse=True)
+def garbage() -> Iterator[None]:
+    """What was left open in a circle fails the last test of a worker, if none before."""
+    yield
+    gc.collect()
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of real signals and traces: `WATTLAS_SHARED`, or `../shared` beside the root."""
@@ -103,6 +115,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "shared" in getattr(item, "fixturenames", ()):
             item.add_marker("shared")
+
+
+def pytest_collection_finish() -> None:
+    """What thousands of tests consist of stays: no search for garbage walks over it again."""
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

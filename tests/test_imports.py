@@ -232,7 +232,8 @@ def _needs(path: Path, known: dict[str, Path]) -> set[str]:
 def _running(node: ast.AST) -> Iterator[ast.AST]:
     """All nodes but those below `if TYPE_CHECKING`."""
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+        test = child.test if isinstance(child, ast.If) else None
+        if isinstance(test, ast.Name) and test.id == "TYPE_CHECKING":
             for other in child.orelse:
                 yield other
                 yield from _running(other)

@@ -9,6 +9,7 @@ import sys
 import tomllib
 from functools import cache
 from importlib.metadata import packages_distributions
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -57,13 +58,34 @@ def ours() -> list[str]:
     return [n for n in tracked() if Path(n).suffix in TEXT and "/vendor/" not in f"/{n}"]
 
 
+@cache
+def texts() -> dict[str, str]:
+    """All that we wrote, by name, read once."""
+    return {n: (ROOT / n).read_text(encoding="utf-8", errors="replace") for n in ours()}
+
+
 def offenders(pattern: str) -> list[str]:
     """Places in our files that match."""
     wanted = re.compile(pattern)
     found = []
-    for name in ours():
-        lines = (ROOT / name).read_text(encoding="utf-8", errors="replace").splitlines()
-        found += [f"{name}:{n}" for n, line in enumerate(lines, 1) if wanted.search(line)]
+    for name, text in texts().items():
+        if wanted.search(text):
+            lines = enumerate(text.splitlines(), 1)
+            found += [f"{name}:{n}" for n, line in lines if wanted.search(line)]
+    return found
+
+
+@cache
+def defined() -> tuple[tuple[Path, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef], ...]:
+    """Every function and class of the package, without its body."""
+    found = tuple(
+        (path, node)
+        for path in sorted((ROOT / "src").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    )
+    for _, node in found:
+        node.body = []
     return found
 
 
@@ -133,6 +155,7 @@ def distribution(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+distributions = cache(packages_distributions)
 BROUGHT_ALONG = {"markupsafe", "pillow"}
 """Parts of what jinja2 and matplotlib offer, under a name of their own."""
 
@@ -150,7 +173,7 @@ def test_the_test_command_installs_what_is_imported(folder: str) -> None:
         "tools",
         *(p.stem for p in (ROOT / folder).rglob("*.py")),
     }
-    known = packages_distributions()
+    known = distributions()
     missing = {
         f"{path.relative_to(ROOT)}:{line}: {imported}"
         for path in (ROOT / folder).rglob("*.py")
@@ -211,7 +234,9 @@ def test_every_test_says_what_is_true() -> None:
     silent = []
     for name in tracked():
         if re.fullmatch(r"tests/.*test_[^/]*\.py", name):
-            for node in ast.walk(ast.parse((ROOT / name).read_text(encoding="utf-8"))):
+            body = ast.parse((ROOT / name).read_text(encoding="utf-8")).body
+            inside = [node.body for node in body if isinstance(node, ast.ClassDef)]
+            for node in [*body, *chain.from_iterable(inside)]:
                 if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
                     silent += [] if ast.get_docstring(node) else [f"{name}:{node.lineno}"]
     assert silent == []
@@ -221,8 +246,7 @@ def test_functions_can_be_read_at_once() -> None:
     """No function of the package has more than 60 lines."""
     long = [
         f"{path.relative_to(ROOT)}: {node.name}"
-        for path in sorted((ROOT / "src").rglob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for path, node in defined()
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and (node.end_lineno or 0) - node.lineno >= 60
     ]
@@ -233,8 +257,7 @@ def test_functions_take_few_arguments() -> None:
     """No function has more than eight arguments, but what is compiled and the verbs' options."""
     many = [
         f"{path.relative_to(ROOT)}: {node.name}"
-        for path in sorted((ROOT / "src").rglob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for path, node in defined()
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and not {ast.unparse(name) for name in node.decorator_list}
         & {"kernel", "entry", "_compiled"}
@@ -246,10 +269,5 @@ def test_functions_take_few_arguments() -> None:
 
 def test_a_class_has_a_name_of_its_own() -> None:
     """No two classes of the package share a name."""
-    names = [
-        node.name
-        for path in sorted((ROOT / "src").rglob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.ClassDef)
-    ]
+    names = [node.name for _, node in defined() if isinstance(node, ast.ClassDef)]
     assert sorted({name for name in names if names.count(name) > 1}) == []

@@ -9,13 +9,17 @@ from __future__ import annotations
 import importlib
 import sys
 import time
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import wattlas
+from wattlas.model.objective import Minimise, Objective
 from wattlas.model.plan import Plan
+from wattlas.model.scenario import Scenario
 
 pytestmark = pytest.mark.shared
 
@@ -67,13 +71,17 @@ def core(root: Path, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     return document
 
 
+@cache
+def read(core: Path) -> Scenario:
+    """The scenario, read once."""
+    return wattlas.load(core)
+
+
 def solved(core: Path, limit_ms: float, minimise: str) -> Plan:
     """The plan where round trips up to a limit are allowed."""
-    scenario = wattlas.load(
-        core,
-        set=[f"classes.all-demand.latency_budget_ms={limit_ms}", f"objective.minimise={minimise}"],
-    )
-    found = wattlas.plan(scenario)
+    s = read(core)
+    classes = tuple(replace(k, latency_budget_ms=limit_ms) for k in s.classes)
+    found = wattlas.plan(replace(s, classes=classes, objective=Objective(Minimise(minimise))))
     assert found.status == "optimal"
     assert found.totals.unserved_requests == 0
     return found
@@ -81,7 +89,7 @@ def solved(core: Path, limit_ms: float, minimise: str) -> Plan:
 
 def test_the_scenario_is_what_the_figures_are_about(core: Path) -> None:
     """Every city, every site, every hour; demand by population; nothing scarce, nothing waits."""
-    s = wattlas.load(core)
+    s = read(core)
     assert s.shape == (241, 1, 18, 1, 8760)
     assert np.isinf(s.reserved_gpu).all()
     assert (s.network.rtt_metro_node_ms[np.arange(241), s.metro_node] == 0).all()
@@ -117,7 +125,7 @@ def test_price(core: Path, limit_ms: int) -> None:
 def test_the_frontier_says_the_same(core: Path) -> None:
     """The exact frontier of the class passes through the same points, and never rises."""
     began = time.process_time()
-    one = wattlas.frontier(wattlas.load(core), "class:all-demand", objective="carbon")
+    one = wattlas.frontier(read(core), "class:all-demand", objective="carbon")
     assert time.process_time() - began < 60
     assert one.exact
     assert (np.diff(one.carbon_kg) <= 1e-9 * one.carbon_kg[0]).all()

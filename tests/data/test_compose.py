@@ -102,6 +102,21 @@ def test_dotted_and_nested_patches_are_the_same() -> None:
     assert compose(made, "s", ()).data["a"] == {"c": 2, "b": 1}
 
 
+def test_a_text_that_was_read_before_is_read_alike() -> None:
+    """Whatever the first reader did to what it was given; the file is that of each."""
+    text = "a: {b: [1, {c: 2}]}\n"
+    first, second = parse_yaml(text, "f"), parse_yaml(text, "f")
+    inner = first.data["a"]["b"]
+    inner[1]["c"] = 3
+    inner.append(4)
+    first.data["d"] = 5
+    first.places.clear()
+    assert parse_yaml(text, "f") == second
+    assert second.data == {"a": {"b": [1, {"c": 2}]}}
+    assert ("a", "b") in second.places
+    assert {place.file for place in parse_yaml(text, "g").places.values()} == {"g"}
+
+
 def test_shorthands_are_written_out_and_can_be_patched() -> None:
     """A bare table name stands for a mapping, so that a patch of one entry keeps the table."""
     made = parse_yaml("regions: r.csv\nnetwork: {metro_node: fitted, node_region: m.csv}\n", "f")

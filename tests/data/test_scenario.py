@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from tests.data.scenario_files import Folder, tiny_folder
-from wattlas.data.scenario_file import EXAMPLES, example, examples, load, read
+from wattlas.data.scenario_file import example, load
 from wattlas.errors import InputError, UsageError
 from wattlas.model.objective import Minimise
 from wattlas.model.scenario import Scenario
@@ -28,22 +28,6 @@ def tiny(tmp_path: Path) -> Folder:
 def whole_year() -> Scenario:
     """The embedded world in all hours of its year."""
     return example(set=["time.sample=null"])
-
-
-SCENARIOS = [
-    (name, scenario) for name in examples() for scenario in (None, *read(EXAMPLES / name).scenarios)
-]
-
-
-@pytest.mark.parametrize(("name", "scenario"), SCENARIOS)
-def test_examples_load(name: str, scenario: str | None) -> None:
-    """Every example that ships loads, and so does every scenario in it."""
-    made = example(name, scenario=scenario)
-    assert made.demand_per_h.shape == (len(made.metros), len(made.classes), made.hours.count)
-    assert made.reserved_gpu.shape == (len(made.regions), made.hours.count)
-    assert np.isfinite(made.price_usd_per_mwh).all()
-    assert made.notice
-    assert made.provenance
 
 
 @pytest.mark.parametrize(

@@ -280,8 +280,13 @@ def shipped() -> list[tuple[str, str | None]]:
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize(("name", "scenario"), shipped())
 def test_every_example_is_feasible(name: str, scenario: str | None) -> None:
-    """What ships has a placement, in its busiest hours as well."""
+    """What ships loads whole and has a placement, in its busiest hours as well."""
     s = wattlas.example(name, scenario=scenario)
+    assert s.demand_per_h.shape == (len(s.metros), len(s.classes), s.hours.count)
+    assert s.reserved_gpu.shape == (len(s.regions), s.hours.count)
+    assert np.isfinite(s.price_usd_per_mwh).all()
+    assert s.notice
+    assert s.provenance
     busiest = np.argsort(-s.demand_per_h.sum(axis=(0, 1)))[:4]
     found = plan(s.at_hours(np.sort(busiest)))
     assert found.ok, found.conflict
