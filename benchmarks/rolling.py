@@ -4,7 +4,7 @@ and what forecasts cost against the truth.
 The world is the embedded one with the real hours of 2023, a pack that is built from the shared data
 (`--shared`), and one operating point per class. The two forecasts are followed at the same time,
 each in a thread. A year is told at the rate of decisions that see all of their look-ahead and come
-after the first day, which HiGHS decides: `week` takes a week of these, and a day before and after.
+after the first day, which HiGHS decides: of `week` the five days between its first and its last.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from wattlas.policy.rolling import oracle, rolling
 from wattlas.studies.together import Progress, together
 
 ROOT = Path(__file__).resolve().parent.parent
-HOURS = {"day": 72, "week": 216, "year": 8736}
+HOURS = {"day": 72, "week": 168, "year": 8736}
 BEGIN = 24
 """The first day is the past of the forecast."""
 POINTS = {
