@@ -15,7 +15,7 @@ from wattlas.placement.window.simplex.state import (
     Work,
 )
 
-_ETAS = 54
+_ETAS = 104
 """As many as there can be between factorisations, two for the last pivot."""
 _ENTRIES = 24
 """Entries of L and of U that there is room for, by row: 2 and 3 in the world of the benchmark."""
@@ -77,6 +77,8 @@ def _factors(rows: int, regions: int) -> Factors:
         eta_kind=np.zeros(_ETAS, np.int64),
         eta_slot=np.zeros(_ETAS, np.int64),
         eta=_sparse(_ETAS, _ETAS * (rows + regions)),
+        eta_row=np.zeros((rows, _ETAS)),
+        eta_sum=np.zeros(_ETAS),
     )
 
 

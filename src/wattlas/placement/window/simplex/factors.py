@@ -59,6 +59,7 @@ def factorise(p: LevelProgram, b: WindowBasis, f: Factors, w: Work) -> bool:
     their slack. False where a column depends on others, or there is no room.
     """
     o, count = w.order, w.counters
+    forget_etas(f, count)
     count[HOUR] = p.cost.shape[2] * p.first.shape[0]
     n = b.slot.shape[0]
     for i in range(n):
@@ -85,8 +86,16 @@ def factorise(p: LevelProgram, b: WindowBasis, f: Factors, w: Work) -> bool:
             count[FREE] += 1
     by_rows(f.lower, f.lower_row, f.pivot_row, count[PIVOTS])
     by_rows(f.upper, f.upper_row, f.pivot_row, count[PIVOTS])
-    count[ETAS] = 0
     return True
+
+
+@kernel
+def forget_etas(f: Factors, count: I8) -> None:
+    """Begin without etas, and without their entries by row."""
+    for t in range(count[ETAS]):
+        for e in range(f.eta.start[t], f.eta.start[t + 1]):
+            f.eta_row[f.eta.at[e], t] = 0.0
+    count[ETAS] = 0
 
 
 @kernel

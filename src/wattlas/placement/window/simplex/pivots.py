@@ -11,7 +11,7 @@ from wattlas.placement.engine.jit import entry, kernel
 from wattlas.placement.window.simplex.factors import entries, factorise
 from wattlas.placement.window.simplex.pricing import move_duals, price, reweigh, set_duals
 from wattlas.placement.window.simplex.ratio import breakpoints, leaving, move
-from wattlas.placement.window.simplex.solves import btran, ftran
+from wattlas.placement.window.simplex.solves import btran_few, ftran
 from wattlas.placement.window.simplex.state import (
     COLUMN,
     CROSSED,
@@ -38,7 +38,7 @@ from wattlas.placement.window.simplex.state import (
     Work,
 )
 
-_REFACTOR_EVERY = 50
+_REFACTOR_EVERY = 100
 """Etas between factorisations: one takes 0.3 ms, as much as ten pivots."""
 _HEAVY = 1e11
 """A reference weight that is no longer one: they only grow, and from window to window without end.
@@ -60,10 +60,11 @@ def solve_window(p: LevelProgram, b: WindowBasis, f: Factors, w: Work, most: int
         set_values(p, b, f, w)
         return OPTIMAL
     count[MOVES] = 0
-    first = True
+    first, fresh = True, False
     while True:
-        if not factorise(p, b, f, w):
-            return GAVE_UP
+        if first or count[ETAS] >= _REFACTOR_EVERY:
+            if not factorise(p, b, f, w):
+                return GAVE_UP
         if first:
             for i in range(b.shift.shape[0]):
                 b.shift[i] = b.shift[i] if w.tight[i] else 0.0
@@ -72,10 +73,14 @@ def solve_window(p: LevelProgram, b: WindowBasis, f: Factors, w: Work, most: int
             set_sides(p, b)
             first = False
         set_duals(p, b, f, w)
+        fresh = True
         while count[ETAS] < _REFACTOR_EVERY:
             place = price(p, b, w)
             if place < 0:
+                if fresh:
+                    return OPTIMAL
                 break
+            fresh = False
             if count[MOVES] >= most:
                 return GAVE_UP
             count[MOVES] += 1
@@ -88,10 +93,6 @@ def solve_window(p: LevelProgram, b: WindowBasis, f: Factors, w: Work, most: int
                 return GAVE_UP
             move(b, w)
             pivot(p, b, f, w, w.breaker[last])
-        else:
-            continue
-        if count[ETAS] == 0:
-            return OPTIMAL
 
 
 @kernel
@@ -178,7 +179,7 @@ def pivot(p: LevelProgram, b: WindowBasis, f: Factors, w: Work, leaves: int) -> 
         if leaves == OWN:
             b.shift[-1 - entered] = 0.0
         if w.counters[CROSSED] > 0:
-            btran(f, w.counters, by)
+            btran_few(f, w.counters, by)
             move_duals(p, b, w, by)
         return
     change = (e[TARGET] - e[SIGN] * paid) / (e[SIGN] * column[slot])
@@ -239,13 +240,13 @@ def pivot_row(b: WindowBasis, f: Factors, w: Work, slot: int, change: float) -> 
     for i in range(row.shape[0]):
         row[i] = 0.0
     row[slot] = 1.0
-    btran(f, w.counters, row)
+    btran_few(f, w.counters, row)
     if w.counters[CROSSED] == 0:
         for i in range(row.shape[0]):
             by[i] = change * row[i]
     else:
         by[slot] += change
-        btran(f, w.counters, by)
+        btran_few(f, w.counters, by)
 
 
 @kernel
@@ -266,6 +267,7 @@ def exchange(p: LevelProgram, b: WindowBasis, f: Factors, w: Work, slot: int) ->
         if i != slot:
             end += 1
             eta.at[end], eta.value[end] = i, e[SIGN] * column[i]
+            f.eta_row[i, t] = eta.value[end]
     f.eta_kind[t], f.eta_slot[t], eta.start[t + 1] = 0, slot, end + 1
     w.counters[ETAS] = t + 1
     w.counters[STEPS] += 1

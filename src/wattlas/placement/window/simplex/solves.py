@@ -40,7 +40,7 @@ def ftran(f: Factors, count: I8, x: F8) -> None:
 @kernel
 def btran(f: Factors, count: I8, y: F8) -> None:
     """y = B⁻ᵀy, from slots to rows."""
-    eta, lower, upper = f.eta, f.lower_row, f.upper_row
+    eta = f.eta
     for t in range(count[ETAS] - 1, -1, -1):
         i, begin, end = f.eta_slot[t], eta.start[t], eta.start[t + 1]
         v = y[i]
@@ -52,6 +52,45 @@ def btran(f: Factors, count: I8, y: F8) -> None:
             for e in range(begin, end):
                 y[eta.at[e]] -= v
             y[i] = -v
+    btran_factors(f, count, y)
+
+
+@kernel
+def btran_few(f: Factors, count: I8, y: F8) -> None:
+    """y = B⁻ᵀy, of a vector with few entries: what each eta takes from its slot is summed up as
+    entries come to be, a row of all etas at a time, and no eta is gone through."""
+    eta, rows, sums, etas = f.eta, f.eta_row, f.eta_sum, count[ETAS]
+    for t in range(etas):
+        sums[t] = 0.0
+    for i in range(y.shape[0]):
+        if y[i] != 0.0:
+            add_row(sums, rows[i], y[i], etas)
+    for t in range(etas - 1, -1, -1):
+        i, v = f.eta_slot[t], y[f.eta_slot[t]]
+        if f.eta_kind[t] == 0:
+            if v != 0.0 or sums[t] != 0.0:
+                y[i] = (v - sums[t]) / eta.value[eta.start[t]]
+                add_row(sums, rows[i], y[i] - v, t)
+        elif v != 0.0:
+            for e in range(eta.start[t], eta.start[t + 1]):
+                y[eta.at[e]] -= v
+                add_row(sums, rows[eta.at[e]], -v, t)
+            y[i] = -v
+            add_row(sums, rows[i], -v, t)
+    btran_factors(f, count, y)
+
+
+@kernel
+def add_row(sums: F8, row: F8, factor: float, count: int) -> None:
+    """sums += factor · row, of the first `count`."""
+    for t in range(count):
+        sums[t] += factor * row[t]
+
+
+@kernel
+def btran_factors(f: Factors, count: I8, y: F8) -> None:
+    """y = (LU)⁻ᵀy."""
+    lower, upper = f.lower_row, f.upper_row
     for q in range(count[FREE]):
         i = f.free_row[q]
         if y[i] != 0.0:

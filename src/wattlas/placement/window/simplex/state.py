@@ -117,6 +117,8 @@ class Factors(NamedTuple):
     eta_kind: I8
     eta_slot: I8
     eta: Sparse
+    eta_row: F8
+    eta_sum: F8
 
 
 class Order(NamedTuple):
