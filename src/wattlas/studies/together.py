@@ -37,8 +37,8 @@ def together(works: Sequence[Callable[[Progress], T]], tell: Progress) -> list[T
         return [work(tell) for work in works]
     shares = _Shares(tell, len(works))
     with ThreadPoolExecutor(threads, initializer=one_by_one) as pool:
-        futures = [pool.submit(work, shares.teller(n)) for n, work in enumerate(works)]
         try:
+            futures = [pool.submit(work, shares.teller(n)) for n, work in enumerate(works)]
             waiting = set(futures)
             while waiting:
                 waiting = wait(waiting, AWAKE_S, FIRST_EXCEPTION).not_done

@@ -192,12 +192,12 @@ def test_the_price_of_capacity_is_what_it_is_worth() -> None:
         flow, price = holds(w, answer), answer.capacity_price
         left = w.capacity - flow.sum(axis=1)
         assert (price >= 0).all()
-        assert (price[left > 1e-6] == 0).all()
+        assert (price[left > 1e-6] <= 1e-12 * price.max()).all()
         draw = np.random.default_rng(seed)
         change = np.where(np.isfinite(w.capacity), draw.uniform(-0.3, 0.3, price.shape), 0.0)
         other = least(replace(w, capacity=w.capacity + change))
         assert other >= answer.objective - float((price * change).sum()) - 1e-8
-        priced += int((price > 0).sum())
+        priced += int((price > 1e-9).sum())
     assert priced > 20
 
 

@@ -104,7 +104,8 @@ class Factors(NamedTuple):
     pivot_row[k], diagonal[k] of the k-th column; L and U by columns, and by rows with the pivot
     row of each column as index. Rows whose slack is basic stand before all columns. An eta of kind
     0 replaces what is in `eta_slot`, its first entry the pivot; one of kind 1 makes the column in
-    `eta_slot` the key of its source, whose slots are its entries.
+    `eta_slot` the key of its source, whose slots are its entries. eta_row[i, t] is what the t-th of
+    kind 0 has in slot i besides its pivot, eta_sum room for a number for each.
     """
 
     pivot_row: I8
