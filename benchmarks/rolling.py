@@ -2,9 +2,9 @@
 and what forecasts cost against the truth.
 
 The world is the embedded one with the real hours of 2023, a pack that is built from the shared data
-(`--shared`), and one operating point per class. The two forecasts are followed at the same time,
-each in a thread. A year is told at the rate of decisions that see all of their look-ahead and come
-after the first day, which HiGHS decides: of `week` the five days between its first and its last.
+(`--shared`), and one operating point per class. A year is told at the rate of decisions that see
+all of their look-ahead and come after the first day, which HiGHS decides, and the one in which the
+simplex begins from nothing: of `week` the five days between its first and its last.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from benchmarks.registry import Benchmark, Figure, RunOptions
@@ -28,7 +27,6 @@ from wattlas.placement.window.simplex import warm_up as warm_up_windows
 from wattlas.policy.followed import Followed, followed
 from wattlas.policy.forecasts.outlook import forecast_outlook
 from wattlas.policy.rolling import oracle, rolling
-from wattlas.studies.together import Progress, together
 
 ROOT = Path(__file__).resolve().parent.parent
 HOURS = {"day": 72, "week": 168, "year": 8736}
@@ -45,8 +43,7 @@ ROOM = 2.0
 
 
 def run(options: RunOptions) -> Sequence[Figure]:
-    """CPU seconds of a year of decisions, wall time of both years at the same time; regret of
-    persistence in per cent of the cost."""
+    """CPU seconds of a year of decisions; regret of persistence in per cent of the cost."""
     if options.shared is None:
         raise SystemExit("this benchmark needs --shared FOLDER with data/")
     whole = core_world(options.shared)
@@ -56,15 +53,9 @@ def run(options: RunOptions) -> Sequence[Figure]:
     warm_up()
     warm_up_windows()
     figures: list[Figure] = []
-    began = time.perf_counter()
-    names = ("perfect", "persistence")
-    works = [partial(_told, scenario, past, name) for name in names]
-    years = dict(zip(names, together(works, lambda _stage, _share: None), strict=True))
-    wall_s = time.perf_counter() - began
-    figures += [years[name].figure(name) for name in names]
-    note = "both of them at the same time, as a replay runs them"
-    figures.append(Figure("a year of both, wall time", wall_s / count * YEAR_H, note=note))
-    perfect, persistence = (years[name].made for name in names)
+    years = {name: _told(scenario, past, name) for name in ("perfect", "persistence")}
+    figures += [year.figure(name) for name, year in years.items()]
+    perfect, persistence = (year.made for year in years.values())
     regret = persistence.totals.variable_usd - perfect.totals.variable_usd
     share = 100.0 * regret / perfect.totals.variable_usd
     note = f"accelerators short at most {persistence.over_gpu:.3g}"
@@ -78,10 +69,8 @@ def run(options: RunOptions) -> Sequence[Figure]:
 
 @dataclass(frozen=True)
 class Year:
-    """What came of a policy, and the CPU time of its thread after each decision, s.
-
-    A decision follows from what the last one left running, so that they are made one after the
-    other: on a core of their own, wall time is CPU time.
+    """What came of a policy, and the CPU time after each decision, s: each follows from what the
+    last one left running, so that they are made one after the other.
     """
 
     made: Followed
@@ -89,7 +78,7 @@ class Year:
 
     def figure(self, name: str) -> Figure:
         """A year at the rate of the decisions after the first day, and before the last."""
-        steady = self.cpu_s[LOOK_AHEAD_H - 1 : 1 - LOOK_AHEAD_H]
+        steady = self.cpu_s[LOOK_AHEAD_H : 1 - LOOK_AHEAD_H]
         count = len(steady) - 1
         decision_s = (steady[-1] - steady[0]) / count
         note = f"{decision_s * 1e3:.1f} ms of CPU a decision, {count} decisions counted"
@@ -98,16 +87,15 @@ class Year:
         )
 
 
-def _told(scenario: Scenario, past: Scenario, name: str, tell: Progress) -> Year:
+def _told(scenario: Scenario, past: Scenario, name: str) -> Year:
     """The decisions that are told a forecast."""
     outlook = forecast_outlook(scenario, name, past=past, look_ahead_h=LOOK_AHEAD_H)
-    cpu_s = []
-
-    def decided(share: float) -> None:
-        cpu_s.append(time.thread_time())
-        tell(name, share)
-
-    return Year(followed(scenario, rolling(scenario, LOOK_AHEAD_H), outlook, decided), cpu_s)
+    cpu_s: list[float] = []
+    decided = followed(
+        scenario, rolling(scenario, LOOK_AHEAD_H), outlook,
+        lambda _share: cpu_s.append(time.process_time()),
+    )  # fmt: skip
+    return Year(decided, cpu_s)
 
 
 def core_world(shared: Path) -> Scenario:

@@ -10,12 +10,10 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from threading import get_ident
 from types import SimpleNamespace
 from typing import Any
 
@@ -118,11 +116,6 @@ def _waiting(patch: Patch, folder: Path) -> Sequence[Figure]:
 def _rolling(patch: Patch, folder: Path) -> Sequence[Figure]:
     frictions = Frictions(start_usd_per_gpu_h=0.5, initial=Initial.FREE)
     world = replace(TINY, frictions=frictions)
-    clocks, wall_s = defaultdict[int, "count[int]"](count), count()
-    clock = SimpleNamespace(
-        thread_time=lambda: float(next(clocks[get_ident()])), perf_counter=lambda: next(wall_s)
-    )
-    patch.setattr(rolling, "time", clock)
     patch.setattr(rolling, "core_world", lambda _shared: world)
     patch.setattr(rolling, "BEGIN", 12)
     patch.setattr(rolling, "LOOK_AHEAD_H", 4)

@@ -31,7 +31,7 @@ def pruned(
     place must open no later.
     """
     points = instance.allowed.shape[2]
-    if points < 2 or not len(steps):
+    if not len(steps) or (instance.allowed.sum(axis=2) < 2).all():
         return instance
     ends = [end for measure in measures for end in _ends(instance, measure, steps)]
     ends += [] if opens is None else [opens]

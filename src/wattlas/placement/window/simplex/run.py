@@ -200,8 +200,9 @@ class _Run:
         p, (hours, _, regions, models) = self.exact, self.plain.shape
         least = float(flow.min())
         np.maximum(flow, 0.0, out=flow)
-        closed = float(flow[p.cost >= _CLOSED].max(initial=0.0))
-        flow[p.cost >= _CLOSED] = 0.0
+        shut = p.cost >= _CLOSED
+        closed = float(flow[shut].max(initial=0.0))
+        flow[shut] = 0.0
         level = self.plain.levels(flow)
         limit = p.limit.reshape(hours, 1 + models, regions)
         over = float((level.sum(axis=1) - limit[:, 0]).max())
