@@ -52,9 +52,8 @@ def run(options: RunOptions) -> Sequence[Figure]:
     past = whole.at_hours(range(BEGIN))
     warm_up()
     warm_up_windows()
-    figures: list[Figure] = []
     years = {name: _told(scenario, past, name) for name in ("perfect", "persistence")}
-    figures += [year.figure(name) for name, year in years.items()]
+    figures = [year.figure(name) for name, year in years.items()]
     perfect, persistence = (year.made for year in years.values())
     regret = persistence.totals.variable_usd - perfect.totals.variable_usd
     share = 100.0 * regret / perfect.totals.variable_usd
