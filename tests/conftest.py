@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from collections import Counter
 from collections.abc import Generator, Iterator
@@ -22,6 +23,10 @@ ROOT = Path(__file__).resolve().parent.parent
 # and every worker would rewrite the assertions of all tests.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# A shell that starts the suite in the background has it, and what it starts, ignore Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Garbage in circles is looked for once in fifty thousand new objects, not in seven hundred: that
 # took one part in twenty-five of all time. `pytest_collection_finish` and `garbage` do the rest.
