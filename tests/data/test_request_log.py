@@ -14,6 +14,8 @@ import pytest
 from tests.data.scenario_files import tiny_folder
 from wattlas.cli import run
 from wattlas.data.request_log import LogColumns, LoggedDemand, read_log
+from wattlas.data.request_log_text import scenario_lines
+from wattlas.data.yaml_lines import read_yaml
 from wattlas.errors import InputError
 
 ZONES = {"DE": "Europe/Berlin", "US": "America/Chicago"}
@@ -186,6 +188,22 @@ def test_the_lines_that_it_prints_are_a_scenario(
         run(["demand", str(tmp_path / "log.csv"), *words, "--into", str(tmp_path), "--json"]) == 0
     )
     assert json.loads(capsys.readouterr().out)["days"] == ["2024-03-09", "2024-03-10"]
+
+
+def test_a_class_has_its_name_in_the_scenario_whatever_yaml_takes_it_for(tmp_path: Path) -> None:
+    """Names that YAML would read as numbers, truths, nothing or syntax come back as they were."""
+    names = ["a", "A-9_b", "9", "-5", "0x1F", "1e5", "9x", "-", "_5", "true", "Null", "FALSE"]
+    names += ["a b", "a:", "#", "é", 'a"b', "~", "[x]"]
+    weights = {name: [10.0] for name in names}
+    tokens = {name: {"tokens_in": 3.0} for name in names}
+    logged = LoggedDemand(1.0, ["2024-03-09"], pl.DataFrame(), weights, {}, tokens)
+    (file := tmp_path / "scenario.yaml").write_text(
+        lines := scenario_lines(logged, "totals.csv"), encoding="utf-8"
+    )
+    read = read_yaml(file).data
+    assert read["demand"]["totals"]["classes"] == {n: {"hour_weights": n} for n in names}
+    assert list(read["demand"]["totals"]["hour_profiles"]) == list(read["classes"]) == names
+    assert "      A-9_b: {hour_weights: A-9_b}\n" in lines
 
 
 def test_every_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 CITIES = "clouds"
 """The pack whose cities say the clock of a country, unless a table of metros does."""
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_VALUES = {"true", "false", "null"}
+"""Words that YAML takes for what is no text."""
 
 
 def timezones_of(table: str | None, place: str) -> dict[str, str]:
@@ -66,5 +70,5 @@ def scenario_lines(logged: LoggedDemand, table: str) -> str:
 
 def _name(text: str) -> str:
     """A name as YAML has it: plain words as they are, all else in quotes."""
-    plain = text.replace("-", "").replace("_", "").isalnum() and not text[:1].isdigit()
-    return text if plain and text.isascii() else json.dumps(text)
+    plain = _WORD.fullmatch(text) and text.lower() not in _VALUES
+    return text if plain else json.dumps(text)
