@@ -166,6 +166,12 @@ GOOD: dict[str, Sets] = {
         "network.metro_node={model: paper, add_ms: 4}",
         "network.node_region={pairs: {n1: {south: 90}}, add_ms: 2}",
     ),
+    "metros and regions without a place": (
+        "metros.oslo={lat_deg: null, lon_deg: null}",
+        "regions.north={lat_deg: null, lon_deg: null}",
+        "network.metro_node={pairs: {oslo: {n1: 5, n2: 90}}}",
+    ),
+    "a metro that is elsewhere": ("metros.oslo.lon_deg=-140",),
     "trips by distance": ("network.node_region={table: null, model: fitted}",),
     "nodes at metros": (
         "nodes={at: metros, n1: null, n2: null}",
