@@ -131,7 +131,7 @@ def _with_variants(inputs: Inputs, points: Entities) -> Entities:
 
     def with_variant(point: Entity) -> Entity:
         variant = variants.get(str(point.get("variant")))
-        shared = {} if variant is None else variant.model_dump(exclude_none=True, exclude={"name"})
+        shared = {} if variant is None else variant.model_dump(exclude={"name"})
         return Entity(point.id, {**shared, **point.fields}, point.where, point.at, point.places)
 
     every = tuple(with_variant(p) for p in points.every)

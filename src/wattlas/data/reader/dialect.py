@@ -255,9 +255,7 @@ def _texts(path: Path, dialect: Dialect) -> Iterator[bytes]:
 
 
 def _seek_header(file: BinaryIO, dialect: Dialect) -> bytes:
-    """The line of the header; the file then stands behind it."""
-    mark = next(iter(MARKS))
-    file.seek(len(mark) if file.read(len(mark)) == mark else 0)
+    """The line of the header, with a byte order mark before it; the file then stands behind it."""
     for _ in range(dialect.before):
         file.readline()
     return file.readline()
