@@ -41,6 +41,7 @@ from wattlas.data.steps import resampled, uncovered, with_steps
 from wattlas.model.signals import Hours
 
 HERE = Path(__file__).parent / "reading"
+PRICE = "price_usd_per_mwh"
 SCHEMAS = {
     **TABLES,
     "choices": CHOICES,
@@ -196,6 +197,13 @@ def _hours(_folder: Path) -> Iterator[str]:
         yield from tell(uncovered(steps, "zone"), "uncovered")
     carbon = hourly("2023-06-01", 30, A=-3).rename({"price_usd_per_mwh": "average_g_per_kwh"})
     yield from map(str, check_hours(HoursTable(source_of(carbon, TABLES["carbon"], "c.csv"))))
+    sizes = {"low": 1.0, "lower": 0.99, "high": -2000.0, "higher": 2001.0}
+    ends = pl.concat(
+        hourly("2023-06-01", n, **{f"{name} {n}": 0}).with_columns(pl.lit(v).alias(PRICE))
+        for name, v in sizes.items()
+        for n in (23, 24)
+    )
+    yield from map(str, suspicions(HoursTable(source_of(ends, TABLES["price"], "e.csv"))))
     demand = hourly("2023-06-01", 30, A=3).rename(
         {"price_usd_per_mwh": "requests_per_h", "zone": "metro"}
     )

@@ -39,13 +39,12 @@ def suspicions(table: HoursTable) -> list[Problem]:
 def check_units(table: HoursTable) -> Iterator[Problem]:
     """Series whose typical size belongs to another unit."""
     for column in table.values:
-        low, high = table.schema[column].usual or (0.0, float("inf"))
         finite = table.timed.filter(pl.col(column).is_finite(), pl.col(column) != 0)
         enough = pl.len().over(table.key) >= LEAST_VALUES
         medians = finite.filter(enough).group_by(table.key).agg(pl.col(column).abs().median())
-        unusual = medians.filter((pl.col(column) < low) | (pl.col(column) > high))
-        for series, size in unusual.sort(table.key).iter_rows():
-            yield table.problem(series, size_doubt(table.schema[column], size), _UNIT)
+        for series, size in medians.sort(table.key).iter_rows():
+            if doubt := size_doubt(table.schema[column], size):
+                yield table.problem(series, doubt, _UNIT)
 
 
 def size_doubt(column: ColumnSchema, median: float) -> str:
