@@ -14,10 +14,10 @@ from tests.examples import examples
 from tests.serve.test_corrections import HOURS_US, MONTH, NOW_US, REQUESTS, leads, made_rows
 from wattlas.cli import run
 from wattlas.errors import InputError, UsageError
-from wattlas.serve.corrections import Revised, of_signals
+from wattlas.serve.corrections import Revised, of_energy, of_signals, shared
 from wattlas.serve.ledger.journal import Batch, Row
 from wattlas.serve.ledger.sqlite import SqliteStore
-from wattlas.serve.metered_hours import of_meters, shared
+from wattlas.serve.metered_hours import of_meters
 from wattlas.serve.revised import read_metered
 from wattlas.serve.statements import statement_rows, total
 
@@ -80,6 +80,39 @@ def test_signals_are_revised_on_metered_energy() -> None:
         assert not of_signals(own, signals, "v2", "revised", NOW_US)
     sums = total(hour(rows, "oslo", HOURS_US[0]))
     assert sums["average_ug"] == pytest.approx(sums["facility_mj"] / 3.6e9 * 60.0 * 1e6, abs=9)
+
+
+@examples(50)
+@given(REQUESTS, st.floats(0.05, 20.0))
+def test_requests_of_metered_hours_are_corrected_one_by_one(said: Any, factor: float) -> None:
+    """One gets the very energy that was given; each is taken out with its share of the meter, and
+    nothing of the hour is left over; the others keep theirs, and none is taken out twice."""
+    rows = by_tenant(said, [])
+    own = rows["acme"]
+    first = [row for row in hour(rows, "oslo", HOURS_US[0]) if row.it_mj]
+    before = sum(row.it_mj or 0 for row in first)
+    assume(before > 1000)
+    others = total(own)["it_mj"] - before
+    own += of_meters(rows, {("oslo", HOURS_US[0]): round(before * factor)}, WORDS, NOW_US).get(
+        "acme", []
+    )
+    left = float(round(before * factor))
+    for n, row in enumerate(first):
+        share = (row.it_mj or 0) * factor
+        if n == 0 and share >= 1.5:
+            own.append(of_energy(own, row.id, 0.3, "read wrong", NOW_US))
+            left += 300 - share
+            share = 300.0
+            assert total(own)["it_mj"] - others == pytest.approx(left, abs=len(first) + 1)
+        if share >= 1.5:
+            own.append(of_energy(own, row.id, None, "out", NOW_US))
+            with pytest.raises(UsageError, match="already"):
+                of_energy(own, row.id, None, "again", NOW_US)
+            left -= share
+            assert total(own)["it_mj"] - others == pytest.approx(left, abs=2 * len(first) + 1)
+    sums = total(hour(rows, "oslo", HOURS_US[0]))
+    for name in ("it_mj", "facility_mj", "average_ug", "nano_usd"):
+        assert sums[name] == pytest.approx(0, abs=4 * len(first))
 
 
 @examples(200)

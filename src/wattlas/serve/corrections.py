@@ -215,13 +215,13 @@ def of_energy(rows: Sequence[Row], id: str, it_j: float | None, why: str, now_us
         raise UsageError(f"`{id}` is no request of this tenant. Name one as its row does.")
     if it_j is not None and not (isfinite(it_j) and it_j >= 0):
         raise UsageError(f"{it_j:g} J is no energy. Give what the request took, 0 J or more.")
-    if it_j is not None and not row.it_mj:
+    present = _present(row, journal.groups[group_of(row)], _energies(rows, group_of(row)))
+    if it_j is not None and not present["it_mj"]:
         raise UsageError(f"of `{id}` no energy is recorded, so that nothing follows from another.")
-    present = _present(row, journal.groups[group_of(row)])
     if it_j is None:
         differences = {name: -amount for name, amount in present.items()}
     else:
-        factor = it_j * 1e3 / (row.it_mj or 1)
+        factor = it_j * 1e3 / present["it_mj"]
         wanted = {name: round(present[name] * factor) for name in OWN}
         differences = {n: wanted[n] - present[n] if n in wanted else 0 for n in present}
     if not any(differences.values()):
@@ -229,17 +229,51 @@ def of_energy(rows: Sequence[Row], id: str, it_j: float | None, why: str, now_us
     return _row(row, _Said(id, differences, 0, why, journal.times.get(id, 0)), now_us)
 
 
-def _present(row: Row, members: Members) -> dict[str, int]:
+def _present(
+    row: Row, members: Members, energies: Mapping[str, Mapping[str, int]]
+) -> dict[str, int]:
     """What holds of a request. Where its whole group was corrected, that is its energy at the
     intensity, or price, of the group."""
-    present = {name: getattr(row, name) or 0 for name in SUMS}
-    followed = {amount.name: amount.energy for amount in AMOUNTS}
-    for name in (*ENERGIES, *followed):
-        if members.corrections[name]:
-            energy = followed.get(name, name)
-            own, whole = getattr(row, energy) or 0, members.recorded(energy)
-            present[name] = round(own * members.holds(name) / whole) if whole else 0
+    present: dict[str, int] = {name: getattr(row, name) or 0 for name in SUMS}
+    present.update(energies[row.id])
+    for amount in AMOUNTS:
+        if members.corrections[amount.name]:
+            whole = sum(each[amount.energy] for each in energies.values())
+            own = present[amount.energy] * members.holds(amount.name)
+            present[amount.name] = round(own / whole) if whole else 0
     return present
+
+
+def _energies(rows: Sequence[Row], group: Group) -> dict[str, dict[str, int]]:
+    """What holds of the energies of each request of a group. A correction of all of them fell on
+    each in proportion to what held of it then, so that the order of the rows counts."""
+    energies: dict[str, dict[str, int]] = {}
+    for row in rows:
+        if group_of(row) != group:
+            continue
+        if row.corrects is None:
+            energies[row.id] = {name: getattr(row, name) or 0 for name in ENERGIES}
+        elif row.corrects in energies:
+            for name in ENERGIES:
+                energies[row.corrects][name] += getattr(row, name)
+        else:
+            for name in ENERGIES:
+                before = [each[name] for each in energies.values()]
+                if getattr(row, name) and sum(before):
+                    after = shared(sum(before) + getattr(row, name), before)
+                    for each, share in zip(energies.values(), after, strict=True):
+                        each[name] = share
+    return energies
+
+
+def shared(whole: int, weights: Sequence[int]) -> list[int]:
+    """A whole number in whole parts as near to the weights as can be: largest remainders."""
+    total = sum(weights)
+    parts = [whole * weight // total for weight in weights]
+    rests = sorted(range(len(weights)), key=lambda n: -(whole * weights[n] % total))
+    for n in rests[: whole - sum(parts)]:
+        parts[n] += 1
+    return parts
 
 
 class _Said(NamedTuple):

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from wattlas.errors import UsageError
-from wattlas.serve.corrections import HOUR_US, OWN, Journal, Members, now_us, of_group
+from wattlas.serve.corrections import HOUR_US, OWN, Journal, Members, now_us, of_group, shared
 from wattlas.serve.ledger.journal import Batch, Row, Store
 from wattlas.serve.meters import is_odd
 from wattlas.serve.statements import SUMS
@@ -52,16 +52,6 @@ def of_meters(
                 row = of_group(group, members, (differences, 0), words, at_us)
                 made.setdefault(tenant, []).append(row)
     return made
-
-
-def shared(whole: int, weights: Sequence[int]) -> list[int]:
-    """A whole number in whole parts as near to the weights as can be: largest remainders."""
-    total = sum(weights)
-    parts = [whole * weight // total for weight in weights]
-    rests = sorted(range(len(weights)), key=lambda n: -(whole * weights[n] % total))
-    for n in rests[: whole - sum(parts)]:
-        parts[n] += 1
-    return parts
 
 
 def _differences(members: Members, it_mj: int, factor: float) -> dict[str, int]:

@@ -12,11 +12,11 @@ from tests.golden.pieces.ledgers import NOON_S, words
 from tests.serve.live import schedule
 from wattlas.errors import WattlasError
 from wattlas.serve.accounts import figures, rows_of
-from wattlas.serve.corrections import Revised, correct, correct_request
+from wattlas.serve.corrections import Revised, correct, correct_request, shared
 from wattlas.serve.decision import Asked, Decision, End, Facts, Reason, Settlement
 from wattlas.serve.ledger.journal import Batch
 from wattlas.serve.ledger.sqlite import SqliteStore
-from wattlas.serve.metered_hours import correct_energy, shared
+from wattlas.serve.metered_hours import correct_energy
 from wattlas.serve.schedule import Schedule
 from wattlas.serve.schedule_parts import parse_part
 from wattlas.serve.statement_forms import FORMS, summary
@@ -181,6 +181,13 @@ def corrected(store: SqliteStore) -> Iterator[str]:
             {("austin", noon_us): 600_001, ("oslo", noon_us + HOUR_US): 700_001},
             ("m", "two"),
         ),
+    )
+    # Hours that were corrected as wholes, without any request left in them.
+    calls += tuple(
+        (correct_request, tenant, f"r-{n}", None, why)
+        for tenant, numbers in (("acme", (1, 2, 3, 5, 6, 7, 9, 10)), ("plain", (4, 8, 12)))
+        for why in ("each out", "each out again")
+        for n in numbers
     )
     for call, *given in calls:
         for record in (False, True):
