@@ -43,6 +43,7 @@ def _typed_logs(folder: Path) -> Iterator[str]:
         "zoned": day.dt.replace_time_zone("Asia/Tokyo"),
         "seconds": day.dt.epoch("s"),
         "milliseconds": day.dt.epoch("ms").cast(pl.Float64),
+        "microseconds": day.dt.epoch("us"),
         "nanoseconds": day.dt.epoch("ns"),
         "lists": day.dt.epoch("s").to_frame("t").select(pl.concat_list("t"))["t"],
     }

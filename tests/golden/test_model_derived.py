@@ -171,7 +171,7 @@ def _waiting(folder: Path, hours: Hours) -> Iterator[str]:
     for n, part in enumerate(waited.arrivals(s, flows)):
         yield from tell(part, f"arrivals {n}")
     yield from tell(flows.where(flows.klass == 1), "flows")
-    for count in ([5.0, 3.0, 0.0, 1.0], [0.0, 0.0], []):
+    for count in ([5.0, 3.0, 0.0, 1.0], [9.5, 0.0, 0.4, 0.1], [0.0, 0.0], []):
         yield from tell(
             waiting.waits_of(s, 1, np.arange(len(count)), np.array(count), 2.0), "waits of"
         )

@@ -375,6 +375,9 @@ CASES: dict[str, Callable[[Path], Iterator[str]]] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_tables_are_read_as_the_golden_file_has_it(name: str, tmp_path: Path) -> None:
+def test_tables_are_read_as_the_golden_file_has_it(
+    name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     """Every cell, line and sentence is that which was read and found right."""
     kept(HERE / f"{name}.txt", CASES[name](tmp_path), tmp_path)
+    assert not capfd.readouterr().err  # polars warns there, and raises nothing
