@@ -318,6 +318,19 @@ def _rules(_folder: Path) -> Iterator[str]:
     halves = half.rename({"zone": "metro", "price_usd_per_mwh": "requests_per_h"}).with_columns(
         pl.lit("k").alias("class")
     )
+    slashed = demand.with_columns(pl.lit("Lab/").add(pl.col("metro")).alias("metro"))
+    slashed = slashed.with_columns(pl.lit("k/l/m").alias("class"))
+    alike = slashed.with_columns(
+        pl.lit("Lab").alias("metro"), (pl.col("metro").str.tail(1) + "/k/l/m").alias("class")
+    )
+    for frame in (slashed, pl.concat([slashed, alike])):
+        for rules in (Rules(), Rules(fill="linear"), Rules(average=True)):
+            new = _new(frame, table="demand", values=("requests_per_h",))
+            yield f"== names with a slash, {frame.height} rows"
+            yield from outcome(lambda new=new, rules=rules: Lines(_prepared(new, rules)))
+    new = _new(slashed, table="demand", values=("requests_per_h",))
+    made = prepare(new, Rules(average=True)).rows.frame
+    yield f"{made.select('metro', 'class').unique(maintain_order=True).rows()}"
     for frame in (demand, halves):
         for unit in ("", "--unit requests"):
             for rules in (

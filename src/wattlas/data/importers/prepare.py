@@ -63,6 +63,7 @@ def prepare(new: Imported, rules: Rules) -> PreparedRows:
     """Judge, fill and average. Raises InputError with every problem, unless gaps are allowed."""
     key = _key(new)
     frame = with_key(new.frame, new).sort(key, TIME)
+    names = _names(frame, new)
     frame, ends = _without_ends(frame, key) if rules.average else (frame, [])
     filled: dict[str, int] = {}
     problems: list[Problem] = []
@@ -92,7 +93,7 @@ def prepare(new: Imported, rules: Rules) -> PreparedRows:
     if rows.is_empty():
         raise InputError([*problems, Problem(new.table, "nothing is left to write", _FIX)])
     made = replace(
-        new, frame=_without_key(rows, new), notes=tuple(dict.fromkeys(notes)), filled=filled
+        new, frame=_without_key(rows, new, names), notes=tuple(dict.fromkeys(notes)), filled=filled
     )
     return PreparedRows(made, tuple(problems))
 
@@ -110,12 +111,24 @@ def with_key(frame: pl.DataFrame, new: Imported) -> pl.DataFrame:
     return frame.with_columns(pl.concat_str(series, separator="/").alias("__series"))
 
 
-def _without_key(rows: pl.DataFrame, new: Imported) -> pl.DataFrame:
+def _names(frame: pl.DataFrame, new: Imported) -> pl.DataFrame:
+    """What each series of several names is of: a name may hold what stands between them."""
+    series = TABLES[new.table].series
+    if len(series) == 1:
+        return frame.clear()
+    names = frame.select("__series", *series).unique(maintain_order=True).drop_nulls()
+    twice = names.filter(pl.col("__series").is_duplicated())["__series"]
+    if not twice.is_empty():
+        fix = "Rename one of them with `--rename`."
+        raise InputError([Problem(new.table, f"two series are called `{twice[0]}`", fix)])
+    return names
+
+
+def _without_key(rows: pl.DataFrame, new: Imported, names: pl.DataFrame) -> pl.DataFrame:
     series = TABLES[new.table].series
     if len(series) > 1:
-        parts = pl.col("__series").str.split_exact("/", len(series) - 1)
-        named = parts.struct.rename_fields(list(series)).alias("__keys")
-        rows = rows.drop(series, strict=False).with_columns(named).unnest("__keys")
+        rows = rows.drop(series, strict=False)
+        rows = rows.join(names, on="__series", how="left", maintain_order="left")
     return rows.select(TIME, *series, *new.values)
 
 
@@ -193,7 +206,7 @@ def _fill(
     pairs = pairs.with_columns(__gap=minutes // pl.col(STEP) - 1)
     short = pairs.filter(
         pl.col("__gap").is_between(1, rules.fill_most),
-        pl.lit(True) & (minutes % pl.col(STEP) == 0),
+        minutes % pl.col(STEP) == 0,
     )
     made = short.with_columns(__k=pl.int_ranges(1, pl.col("__gap") + 1)).explode("__k")
     part = pl.col("__k") / (pl.col("__gap") + 1) if rules.fill == "linear" else pl.lit(0.0)
