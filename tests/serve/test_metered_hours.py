@@ -115,6 +115,18 @@ def test_requests_of_metered_hours_are_corrected_one_by_one(said: Any, factor: f
         assert sums[name] == pytest.approx(0, abs=4 * len(first))
 
 
+def test_an_hour_is_metered_again_whose_requests_were_corrected_to_what_was_added() -> None:
+    """Then their own rows add up to nothing, and what holds is the meter's difference alone."""
+    rows = by_tenant([(0, 0, 1000, "lagos")], [])
+    own = rows["acme"]
+    it_mj = own[0].it_mj or 0
+    for metered_mj in (2 * it_mj, 3 * it_mj):
+        own += of_meters(rows, {("oslo", HOURS_US[0]): metered_mj}, WORDS, NOW_US)["acme"]
+        assert total(own)["it_mj"] == metered_mj
+        own.append(of_energy(own, own[0].id, it_mj / 1e3, "as recorded", NOW_US))
+        assert total(own)["it_mj"] == it_mj
+
+
 @examples(200)
 @given(st.integers(0, 10**15), st.lists(st.integers(0, 10**12), min_size=1, max_size=20))
 def test_shares_add_up_and_are_near(whole: int, weights: list[int]) -> None:

@@ -46,8 +46,10 @@ def of_meters(
                 f"{region} is metered at {it_mj / 1e3:g} J in an hour and accounted for at "
                 f"{sum(holds) / 1e3:g} J: that is another unit, or not all its requests are here."
             )
+        # Requests that were corrected by themselves since may leave nothing of what was recorded.
+        factor = it_mj / (recorded if recorded > 0 else sum(holds))
         for (tenant, group, members), share in zip(found, shared(it_mj, holds), strict=True):
-            differences = _differences(members, share, it_mj / recorded)
+            differences = _differences(members, share, factor)
             if any(differences.values()):
                 row = of_group(group, members, (differences, 0), words, at_us)
                 made.setdefault(tenant, []).append(row)
