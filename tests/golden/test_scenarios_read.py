@@ -229,6 +229,8 @@ def _facts(folder: Path) -> Iterator[str]:
         )
         yield from without_hours(regions)
         yield from texts["metros.csv"].split("\n")[:6] + texts["models.csv"].split("\n")[:3]
+    for path in ("a/mine/", "/", "", ".", "my co", "a/2024", "true", "a: b"):
+        yield from company(path, ["aws:us-east-1"])["scenario.yaml"].split("\n")[2:10:2]
     yield from outcome(lambda: company("x", ["aws:eu-nort-1", "aws:us-east-1", "aws:us-east-1"]))
 
 

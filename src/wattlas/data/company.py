@@ -15,6 +15,7 @@ import polars as pl
 
 from wattlas.data.clouds import cloud_regions, measured_ms
 from wattlas.data.pack import open_pack, shipped
+from wattlas.data.yaml_lines import written
 from wattlas.errors import InputError, Problem
 from wattlas.model.suggest import did_you_mean
 
@@ -54,9 +55,11 @@ def company(folder: str, regions: Sequence[str]) -> dict[str, str]:
     ]
     if problems:
         raise InputError(problems)
-    name = folder.rstrip("/").rpartition("/")[2] or "company"
+    name = folder.rstrip("/").rpartition("/")[2]
+    name = name if any(map(str.isalnum, name)) else "company"
     scenario = TEMPLATE.read_text(encoding="utf-8")
-    words = {"NAME": name, "COUNT": str(len(regions)), "FOLDER": folder, "WORLD": WORLD}
+    words = {"NAME": name, "WRITTEN": written(name), "COUNT": str(len(regions))}
+    words |= {"FOLDER": folder, "WORLD": WORLD}
     for key, word in words.items():
         scenario = scenario.replace(f"@{key}@", word)
     return {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +9,7 @@ from wattlas.data.pack import open_pack
 from wattlas.data.reader.cells import typed
 from wattlas.data.reader.source import read_table
 from wattlas.data.schema.places import METROS
+from wattlas.data.yaml_lines import written
 from wattlas.errors import InputError
 from wattlas.model.geography import is_timezone
 
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
 
 CITIES = "clouds"
 """The pack whose cities say the clock of a country, unless a table of metros does."""
-_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
-_VALUES = {"true", "false", "null"}
-"""Words that YAML takes for what is no text."""
 
 
 def timezones_of(table: str | None, place: str) -> dict[str, str]:
@@ -53,22 +49,16 @@ def scenario_lines(logged: LoggedDemand, table: str) -> str:
     if logged.hour_weights:
         lines.append("    classes:")
         for klass in logged.hour_weights:
-            profile = f"hour_weights: {_name(klass)}"
+            profile = f"hour_weights: {written(klass)}"
             if klass in logged.weekend_factor:
                 profile += f", weekend_factor: {logged.weekend_factor[klass]:g}"
-            lines.append(f"      {_name(klass)}: {{{profile}}}")
+            lines.append(f"      {written(klass)}: {{{profile}}}")
         lines.append("    hour_profiles:")
         for klass, weights in logged.hour_weights.items():
-            lines.append(f"      {_name(klass)}: [{', '.join(f'{w:g}' for w in weights)}]")
+            lines.append(f"      {written(klass)}: [{', '.join(f'{w:g}' for w in weights)}]")
     if logged.tokens:
         lines.append("classes:")
         for klass, tokens in logged.tokens.items():
             means = ", ".join(f"{name}: {mean:.6g}" for name, mean in tokens.items())
-            lines.append(f"  {_name(klass)}: {{{means}}}")
+            lines.append(f"  {written(klass)}: {{{means}}}")
     return "\n".join(lines) + "\n"
-
-
-def _name(text: str) -> str:
-    """A name as YAML has it: plain words as they are, all else in quotes."""
-    plain = _WORD.fullmatch(text) and text.lower() not in _VALUES
-    return text if plain else json.dumps(text)

@@ -6,6 +6,7 @@ kept as text, so that the zone they were written in is not lost.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
@@ -27,6 +28,9 @@ MOST_BRACKETS = 500
 _BRACKETS = re.compile(r"[\[\]{}]")
 MOST_REPEATED = 50_000
 """Values that aliases may repeat: more than any scenario has, and a second of work."""
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_VALUES = {"true", "false", "null"}
+"""Words that YAML takes for what is no text."""
 _TOO_DEEP = (f"is nested deeper than {DEEPEST} levels", "Write it flat.")
 
 Path_ = tuple[Hashable, ...]
@@ -75,6 +79,12 @@ def dotted(path: Path_) -> str:
             name = f'"{name}"'
         text += f".{name}" if text else name
     return text or "(document)"
+
+
+def written(text: str) -> str:
+    """A text as YAML has it: plain words as they are, all else in quotes."""
+    plain = _WORD.fullmatch(text) and text.lower() not in _VALUES
+    return text if plain else json.dumps(text)
 
 
 def read_yaml(path: Path, *, shown_as: str | None = None) -> Document:
