@@ -128,6 +128,7 @@ def _shown() -> Iterator[str]:
             "m": [None, "\tc"],
         }
     )
+    yield from tell(frames.frame({"x": [1, 2.5, None], "y": ["a", 1, None]}), "of several kinds")
     yield from tell(frame, "frame")
     yield frames.csv_text(frames.with_texts(frame))
     yield (

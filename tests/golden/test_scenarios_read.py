@@ -21,7 +21,7 @@ from wattlas.data.company import company, without_hours
 from wattlas.data.json_schema import scenario_schema
 from wattlas.data.months import Months, is_long, load_months
 from wattlas.data.sampling import representative_days
-from wattlas.data.scenario_file import Loaded, examples, read
+from wattlas.data.scenario_file import Loaded, examples, load, read
 from wattlas.data.summary import facts_text, scenario_facts
 from wattlas.data.yaml_lines import Document, dotted, read_yaml
 
@@ -202,6 +202,14 @@ def _facts(folder: Path) -> Iterator[str]:
         facts = scenario_facts(read(folder, set=sets))
         yield from (*facts_text(facts).split("\n"), *tell(facts, "facts"))
     yield from _months(folder)
+    apart = put(folder, "apart/scenario.yaml", WORLD)
+    for base in (None, folder):
+        for loaded_by in (read, load):
+            yield f"apart from its tables, {loaded_by.__name__}, base {base}"
+            yield from outcome(
+                lambda base=base, loaded_by=loaded_by: repr(loaded_by(apart, base=base))[:40]
+            )
+        yield from outcome(lambda base=base: len(list(load_months(apart, base=base))))
     series = np.random.default_rng(3).integers(0, 99, (2, 45, 3)).astype(float)
     series[1, :, 1] = 5.0
     for n in (1, 3, 20):
