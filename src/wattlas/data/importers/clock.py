@@ -198,15 +198,14 @@ def _day_min(days: pl.Series, zone: str) -> pl.Series:
 
 
 def _begin_or_end(files: Sequence[Raw], clock: Clock) -> Clock:
-    """Whether stamps begin or end their periods: by the header, by 24:00, by whole days."""
+    """Stamps begin their periods, unless the header, 24:00 or whole days say that they may end
+    them."""
     file, where = files[0], "+".join(files[0].columns.time)
     words = plain(where)
     if re.search(ENDING, words) and not re.search(BEGINNING, words):
         raise InputError([_asks_stamps(file, where, "a header that speaks of an end")])
-    if where == TIME or re.search(BEGINNING, words):
-        return replace(clock, stamps="begin")
-    if _are_ranges(files):
-        return replace(clock, stamps="begin")
+    if where == TIME or re.search(BEGINNING, words) or _are_ranges(files):
+        return clock
     texts = pl.concat([dates_of(f).cast(pl.String) for f in files])
     if texts.str.contains(r"[ T]24:00").any():
         raise InputError([_asks_stamps(file, where, "24:00, the end of a day")])
@@ -218,7 +217,7 @@ def _begin_or_end(files: Sequence[Raw], clock: Clock) -> Clock:
         what = f"stamps from {walls[0]:%H:%M} to midnight, as if they ended their periods"
         raise InputError([_asks_stamps(file, where, what)])
     note = f"`{where}` was taken as the beginning of each step; `--stamps end` says otherwise"
-    return replace(clock, stamps="begin", notes=(note,))
+    return replace(clock, notes=(note,))
 
 
 def _are_ranges(files: Sequence[Raw]) -> bool:
