@@ -23,7 +23,7 @@ from wattlas.model.frictions import Frictions
 from wattlas.model.kinds import by_kind
 from wattlas.model.objective import Minimise, Window
 from wattlas.model.offer import offer
-from wattlas.model.plan import Status
+from wattlas.model.plan import SolveInfo, Status
 from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours
 from wattlas.model.workload import State
@@ -34,6 +34,7 @@ from wattlas.placement.fleet.fleet import fleet
 from wattlas.placement.fleet.patience import patience
 from wattlas.placement.fleet.reach import reach
 from wattlas.placement.fleet.tiered import tiered_fleet
+from wattlas.placement.hour import highs
 from wattlas.placement.problem.flows import SourceFlows
 
 EXACT = 1e-9
@@ -46,6 +47,7 @@ def _fleet(title: str, s: Scenario, **how: Any) -> Iterator[str]:
     proven = how.pop("proven", True)
     made = fleet(s, **({"exact": EXACT} | how))
     yield f"== {title}"
+    _is_told(made.info)
     yield from _values(made)
     if not proven:
         return
@@ -53,6 +55,14 @@ def _fleet(title: str, s: Scenario, **how: Any) -> Iterator[str]:
     assert proof.gap <= max(2e-6, 2 * made.info.gap), proof
     assert proof.worst <= 1e-6, proof
     yield f"proof {proof.objective:.5g} {list(proof.residuals)}"
+
+
+def _is_told(info: SolveInfo) -> None:
+    """Who solved it, in how many programs and how long: how many may differ by processor."""
+    assert info.solver == highs.version()
+    assert info.programs > 0
+    assert info.seconds > 0.0
+    assert info.gap >= 0.0
 
 
 def _values(made: Fleet) -> Iterator[str]:
@@ -289,6 +299,7 @@ def _tiered() -> Iterator[str]:
                     accuracy_min=0.5)  # fmt: skip
         s = with_class(_plain(seed=14, **more), 1, accuracy_min=0.7)
         made = tiered_fleet(offer(s, [tier]), exact=1e-8)
+        _is_told(made.info)
         yield f"== {window} {list(more)}"
         for column in fields(made):
             if column.name != "info":
