@@ -48,6 +48,7 @@ def _fleet(title: str, s: Scenario, **how: Any) -> Iterator[str]:
     made = fleet(s, **({"exact": EXACT} | how))
     yield f"== {title}"
     _is_told(made.info)
+    assert not made.least_count > made.optimal.gpu.sum() * (1.0 + 1e-9)
     yield from _values(made)
     if not proven:
         return
@@ -221,6 +222,7 @@ def _kinds() -> Iterator[str]:
 def _patient(seed: int = 12, count: int = 7, steps: tuple[float, float] = (2.0, 1.0),
              **changed: Any) -> Scenario:  # fmt: skip
     hours = Hours.range("2023-02-28T20:00:00", count)
+    changed = {"utilisation_max": (0.9, 0.8, 0.95)} | changed
     s = with_class(_plain(seed=seed, hours=hours, **changed), 2, may_wait_h=steps[0])
     return with_class(s, 1, may_wait_h=steps[1], state=State.STATELESS)
 
@@ -233,7 +235,9 @@ def _waiting() -> Iterator[str]:
     priced = with_class(_patient(), 2, unserved_usd_per_request=0.0021)
     yield f"priced, at least {fleet(priced, exact=EXACT).least_count}"
     yield from _fleet("an outage", s, survive=lost)
-    only = with_class(_patient(reserved_gpu_max=(1.7, 1.6, 1.5)), 2, may_wait_h=5.0)
+    only = with_class(
+        _patient(reserved_gpu_max=(1.7, 1.6, 1.5), utilisation_max=1.0), 2, may_wait_h=5.0
+    )
     yield from _fleet("fits in time alone", only)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(waiting_program, "LARGEST", 0)
