@@ -23,7 +23,7 @@ from wattlas.model.frictions import Frictions
 from wattlas.model.kinds import by_kind
 from wattlas.model.objective import Minimise, Window
 from wattlas.model.offer import offer
-from wattlas.model.plan import Status
+from wattlas.model.plan import SolveInfo, Status
 from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours
 from wattlas.model.workload import State
@@ -34,6 +34,7 @@ from wattlas.placement.fleet.fleet import fleet
 from wattlas.placement.fleet.patience import patience
 from wattlas.placement.fleet.reach import reach
 from wattlas.placement.fleet.tiered import tiered_fleet
+from wattlas.placement.hour import highs
 from wattlas.placement.problem.flows import SourceFlows
 
 EXACT = 1e-9
@@ -46,6 +47,8 @@ def _fleet(title: str, s: Scenario, **how: Any) -> Iterator[str]:
     proven = how.pop("proven", True)
     made = fleet(s, **({"exact": EXACT} | how))
     yield f"== {title}"
+    _is_told(made.info)
+    assert not made.least_count > made.optimal.gpu.sum() * (1.0 + 1e-9)
     yield from _values(made)
     if not proven:
         return
@@ -53,6 +56,14 @@ def _fleet(title: str, s: Scenario, **how: Any) -> Iterator[str]:
     assert proof.gap <= max(2e-6, 2 * made.info.gap), proof
     assert proof.worst <= 1e-6, proof
     yield f"proof {proof.objective:.5g} {list(proof.residuals)}"
+
+
+def _is_told(info: SolveInfo) -> None:
+    """Who solved it, in how many programs and how long: how many may differ by processor."""
+    assert info.solver == highs.version()
+    assert info.programs > 0
+    assert info.seconds > 0.0
+    assert info.gap >= 0.0
 
 
 def _values(made: Fleet) -> Iterator[str]:
@@ -211,6 +222,7 @@ def _kinds() -> Iterator[str]:
 def _patient(seed: int = 12, count: int = 7, steps: tuple[float, float] = (2.0, 1.0),
              **changed: Any) -> Scenario:  # fmt: skip
     hours = Hours.range("2023-02-28T20:00:00", count)
+    changed = {"utilisation_max": (0.9, 0.8, 0.95)} | changed
     s = with_class(_plain(seed=seed, hours=hours, **changed), 2, may_wait_h=steps[0])
     return with_class(s, 1, may_wait_h=steps[1], state=State.STATELESS)
 
@@ -223,7 +235,9 @@ def _waiting() -> Iterator[str]:
     priced = with_class(_patient(), 2, unserved_usd_per_request=0.0021)
     yield f"priced, at least {fleet(priced, exact=EXACT).least_count}"
     yield from _fleet("an outage", s, survive=lost)
-    only = with_class(_patient(reserved_gpu_max=(1.7, 1.6, 1.5)), 2, may_wait_h=5.0)
+    only = with_class(
+        _patient(reserved_gpu_max=(1.7, 1.6, 1.5), utilisation_max=1.0), 2, may_wait_h=5.0
+    )
     yield from _fleet("fits in time alone", only)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(waiting_program, "LARGEST", 0)
@@ -289,6 +303,7 @@ def _tiered() -> Iterator[str]:
                     accuracy_min=0.5)  # fmt: skip
         s = with_class(_plain(seed=14, **more), 1, accuracy_min=0.7)
         made = tiered_fleet(offer(s, [tier]), exact=1e-8)
+        _is_told(made.info)
         yield f"== {window} {list(more)}"
         for column in fields(made):
             if column.name != "info":

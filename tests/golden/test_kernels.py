@@ -38,6 +38,7 @@ TURNED_DOWN: dict[str, dict[str, float]] = {
     "found anew": {"_MANY": 2},
     "no gain is too small": {"ROUNDING": 0.05, "_MOVED": 1e-2},
     "no raise": {"_RAISES": 0, "_RAISE": 1.0},
+    "no proof": {"_RAISES": 2, "_FARKAS": 1e100},
 }
 
 HARD = ("degenerate", "shedding", "binding_rows", "integer_transport", "infeasible")

@@ -73,6 +73,8 @@ def test_degrading_pays_from_the_threshold_on() -> None:
         ({"threshold_usd": np.array([np.nan, 0.0])}, "routing.threshold_usd"),
         ({"saving_usd": np.zeros((2, 2))}, "routing.saving_usd"),
         ({"issued_utc": np.datetime64("NaT")}, "routing.issued_utc"),
+        ({"metro": [[0], [0, 0]]}, "routing.metro"),
+        ({"share": ["much", 1.0, 0.0, 1.0]}, "routing.share"),
     ],
 )
 def test_what_is_wrong_is_named(change: dict[str, Any], where: str) -> None:

@@ -164,6 +164,19 @@ def test_the_truth_of_demand_is_what_comes() -> None:
     assert np.corrcoef(counted.ravel(), scenario.demand_per_h.ravel())[0, 1] > 0.9
 
 
+def test_routings_are_judged_by_the_requests_that_come() -> None:
+    """A twentieth of the requests, on a fifth of the accelerators: the best plan in hindsight is
+    that of a twentieth of the demand, and no region is too full for it that is for all of it.
+    """
+    tiny = wattlas.example("tiny").at_hours(range(3))
+    tight = replace(tiny, reserved_gpu=tiny.reserved_gpu * 0.2)
+    with pytest.raises(InputError, match=r"nearest: sends .* full: 3.23694 are needed of 2.4"):
+        wattlas.replay(tight, "nearest")
+    few = wattlas.replay(tight, "oracle", wattlas.Traffic(scale=0.05, even=True))
+    wanted = wattlas.plan(replace(tight, demand_per_h=tight.demand_per_h * 0.05)).totals
+    assert few["oracle"].totals.variable_usd == pytest.approx(wanted.variable_usd, rel=2e-3)
+
+
 def test_a_replay_starts_friction_as_the_plan_counts_it() -> None:
     """Evenly at the plan's rates, what starts cost is the plan's within whole requests."""
     scenario = replace(world().at_hours(range(3)), demand_per_h=long_world().demand_per_h[..., :3])

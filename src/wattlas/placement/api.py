@@ -80,8 +80,8 @@ def plan(
     short = next((block.short for block in outcomes if block.short), "")
     if short:
         return _infeasible(whole, short, began)
-    return concat(scenario, [block.plan for block in outcomes if block.plan],
-                  time.perf_counter() - began)  # fmt: skip
+    made = concat(scenario, [block.plan for block in outcomes if block.plan])
+    return replace(made, info=replace(made.info, seconds=time.perf_counter() - began))
 
 
 @dataclass(frozen=True)

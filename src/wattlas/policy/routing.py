@@ -78,8 +78,8 @@ class Routing:
             except (TypeError, ValueError):
                 yield Problem(f"routing.{name}", "is no array of " + _WORDS[kind],
                               "Give a numpy array of them.")  # fmt: skip
-                continue
-            object.__setattr__(self, name, made)
+            else:
+                object.__setattr__(self, name, made)
         issued: object = self.issued_utc
         if not isinstance(issued, np.datetime64):
             what = f"is {issued!r}, no numpy.datetime64"

@@ -51,6 +51,8 @@ class Replay:
     replicas: Replicas
     expected: bool
     """Whether the scenario's demand is what comes, so that a routing may be judged by it."""
+    scale: float = 1.0
+    """Requests that come for each of the scenario's."""
     sink: Sink | None = None
     progress: Callable[[float], None] | None = None
     told: Outlook | None = None
@@ -150,7 +152,7 @@ class Replay:
         need = needed_gpu(s, sets, s.demand_per_h[:, :, hour], low_share)
         capacity = s.most_gpu[:, hour]
         if self.expected:
-            overfull(s, need, capacity, sets, routing.issued_utc, policy)
+            overfull(s, need * self.scale, capacity, sets, routing.issued_utc, policy)
         on = replicas_on(self.places, sets, need, capacity, routing.issued_utc, policy)
         self.crowded = max(self.crowded, crowded(self.places, on, capacity))
         self.replicas.switch(on.ravel(), begin_s)
@@ -257,15 +259,16 @@ def replay(
     *,
     serving: Serving | None = None,
     expected: bool = False,
+    scale: float = 1.0,
     sink: Sink | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Outcome:
     """Replay requests under a policy.
 
-    `serving` says how they are served. `expected`: the scenario's demand is what comes, so that a
-    routing beyond a region's accelerators is an error; with forecasts that may miss it none is. A
-    policy that is `Told` forecasts gets those of
-    its outlook, others perfect ones. `sink` takes the records of the requests as they end.
+    `serving` says how they are served. `expected`: the scenario's demand times `scale` is what
+    comes, so that a routing beyond a region's accelerators is an error; with forecasts that may
+    miss it none is. A policy that is `Told` forecasts gets those of its outlook, others perfect
+    ones. `sink` takes the records of the requests as they end.
     `progress` is called with the share of the steps that are done. Raises InputError for requests
     and routings that break a rule, LimitError where the queues grow beyond all bounds.
     """
@@ -274,7 +277,7 @@ def replay(
     outlook = policy.outlook if isinstance(policy, Told) else Perfect(scenario)
     run = Replay(
         scenario, Loop.of(scenario, policy), stream, Replicas.of(scenario, serving),
-        expected and isinstance(outlook, Perfect), sink, progress, outlook,
+        expected and isinstance(outlook, Perfect), scale, sink, progress, outlook,
     )  # fmt: skip
     run.run()
     return outcome_of(run, policy.name)

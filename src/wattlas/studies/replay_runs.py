@@ -135,6 +135,7 @@ class ReplayRuns:
             replay(
                 self.scenario, policy, self.traffic.stream(self.scenario, seed),
                 serving=replace(self.serving, seed=seed), expected=expected,
+                scale=self.traffic.scale,
                 sink=sink if seed == self.seeds.start else None,
                 progress=partial(tell, f"{policy.name}, seed {seed}"),
             )

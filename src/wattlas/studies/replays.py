@@ -7,7 +7,7 @@ with its confidence interval.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -155,9 +155,9 @@ def _texts(policy: str | Policy | Sequence[str | Policy]) -> list[str | Policy]:
 
 
 def _truth(part: Scenario, traffic: Traffic) -> Scenario:
-    """The scenario with the demand that comes: its rates, or what a trace holds."""
-    if traffic.trace is None and traffic.scale == 1.0:
-        return part
+    """The scenario with the demand that comes: its rates, scaled, or what a trace holds."""
+    if traffic.trace is None:
+        return replace(part, demand_per_h=part.demand_per_h * traffic.scale)
     return came(part, traffic.stream(part, 0))
 
 

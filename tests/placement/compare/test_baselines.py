@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,9 +14,10 @@ from tests import oracle
 from tests.examples import examples
 from tests.placement.worlds import flows_of, reserved, world
 from tests.strategies import scenarios
+from wattlas.model.objective import Minimise, Objective
 from wattlas.model.plan import UNSERVED, Plan, Status
 from wattlas.model.scenario import Scenario
-from wattlas.placement.compare.baselines import POLICIES, baseline, baselines
+from wattlas.placement.compare.baselines import POLICIES, baseline, baselines, policy_names
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.window.limits import in_full
 
@@ -172,3 +174,20 @@ def test_an_unknown_policy() -> None:
     assert len(POLICIES) == 11
     with pytest.raises(KeyError):
         baseline(build_instance(wattlas.example("tiny")), "best")
+
+
+def test_what_a_policy_goes_by_is_in_its_name() -> None:
+    """Those by cost need prices; tables alone answer the objective and may degrade."""
+    by_cost = {name for name in POLICIES if name.endswith("_cost")}
+    assert {name for name, policy in POLICIES.items() if policy.by_cost} == by_cost
+    tables = {name for name in POLICIES if name.startswith(("static_", "hourly_"))}
+    assert {name for name, policy in POLICIES.items() if not policy.plain} == tables
+    s = wattlas.example("tiny")
+    price = s.signals.price_usd_per_mwh
+    unpriced = replace(
+        s,
+        objective=Objective(minimise=Minimise.CARBON),
+        signals=replace(s.signals, price_usd_per_mwh=np.full_like(price, np.nan)),
+    )
+    assert policy_names(s) == list(POLICIES)
+    assert policy_names(unpriced) == [name for name in POLICIES if name not in by_cost]

@@ -18,10 +18,12 @@ from tests import oracle
 from tests.acceptance.small_world import small_world
 from tests.examples import examples
 from tests.feasible import feasible
+from tests.golden.solve_worlds import uneven, with_class
 from tests.oracle import oracle_plan
 from tests.strategies import objectives, one_of, scenarios
 from tests.toys import DailyReach, FirstPoint, TwoRegions, rows_of, with_toys
-from wattlas.model.objective import Minimise, Objective
+from wattlas.model.contract import ShareCap
+from wattlas.model.objective import Minimise, Objective, Window
 from wattlas.model.plan import Plan, Status
 from wattlas.model.scenario import Scenario
 from wattlas.model.workload import State
@@ -231,3 +233,19 @@ def test_shares_are_the_same_in_every_hour_and_every_stretch() -> None:
         places = (clock, flows.metro, flows.klass, flows.region, flows.point)
         for *place, value in zip(*places, share, strict=True):
             assert seen.setdefault(tuple(map(int, place)), value) == pytest.approx(value, abs=1e-9)
+
+
+def test_a_table_of_one_hour_is_its_optimum() -> None:
+    """Beside rows of both signs, too: a least mean accuracy and a cap on the degraded share of the
+    hour, both of which cost."""
+    plain = uneven(11, 1)
+    caps = (ShareCap("lean", ("code",), ("small",), 0.3, Window.HOUR),)
+    tied = [with_class(plain, 1, mean_accuracy_min=score) for score in (0.55, 0.8)]
+    tied.append(replace(plain, share_caps=caps))
+    for s in tied:
+        wanted = wattlas.plan(s).objective
+        assert wanted > wattlas.plan(plain).objective * (1 + 1e-3)
+        for by_hour in (False, True):
+            found = policy(s, by_hour)
+            assert found.status is Status.HEURISTIC
+            assert found.objective == pytest.approx(wanted, rel=1e-9)

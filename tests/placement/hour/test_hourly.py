@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import wattlas
 from tests.examples import examples
+from tests.golden.tiny_program import tiny_program
 from tests.oracle import oracle_plan
 from tests.strategies import objectives, scenarios
 from wattlas.model.objective import Minimise, Solver
@@ -20,6 +21,7 @@ from wattlas.placement.hour.dispatch import solve_hours
 from wattlas.placement.hour.merge_sources import kinds
 from wattlas.placement.hour.protocol import Solution
 from wattlas.placement.problem.instance import Instance, build_instance, unmerged
+from wattlas.placement.problem.shared_sites import SharedSites
 from wattlas.placement.problem.unit_values import Measure, carbon_to_minimise, cost
 
 REL = 1e-8
@@ -156,6 +158,31 @@ def test_demand_that_has_no_column_at_all() -> None:
     found = solve_hours(closed, cost(closed), None, np.array([0, 5]))
     assert found.infeasible.tolist() == [0, 5]
     assert not len(found.flows.value)
+
+
+def test_the_engine_buys_within_a_site_by_itself() -> None:
+    """At sites that take ever more, what is bought costs what HiGHS says, each place too, and no
+    hour is left to it."""
+    s = tiny_program().instance.scenario
+    prices = (0.5, 9.0)
+    regions = tuple(
+        replace(region, on_demand_usd_per_gpu_h=usd)
+        for region, usd in zip(s.regions, prices, strict=True)
+    )
+    plain = build_instance(replace(s, regions=regions, demand_per_h=s.demand_per_h * 2.2))
+    paid = []
+    for most in (6.0, 6.2, 6.5, 7.5, 9.0):
+        instance = replace(plain, sites=SharedSites(np.array([[2.0, 0.0]]), np.array([most])))
+        mine, other = (
+            solve_hours(instance, cost(instance), solver=word)
+            for word in (Solver.ENGINE, Solver.HIGHS)
+        )
+        assert mine.info.engine_hours == 3
+        assert mine.value == pytest.approx(other.value, rel=1e-9)
+        place = mine.duals["shared_site"]
+        assert place == pytest.approx(other.duals["shared_site"], rel=1e-9, abs=1e-12)
+        paid.append(np.count_nonzero(place))
+    assert paid == [3, 2, 2, 1, 0]
 
 
 @pytest.fixture

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import wattlas
+from wattlas.model.plan import UNSERVED
 from wattlas.placement.problem.flows import KeptFlows, SourceFlows, by_whole_hours, join
+from wattlas.placement.problem.instance import build_instance
+from wattlas.placement.problem.unit_values import cost
 
 HOURS = st.lists(st.sampled_from([0, 1, 7, 65_535, 65_536, 2**40]), max_size=12)
 
@@ -65,3 +71,18 @@ def test_whole_hours_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sum(map(len, seen)) == len(set(hour.tolist()))
     mixed = flows.where(np.arange(16)[::-1])
     assert [piece.value.tolist() for piece in by_whole_hours(mixed)] == [mixed.value.tolist()]
+
+
+def test_units_are_those_of_the_indices_that_a_plan_keeps() -> None:
+    """Regions of a plan have 16 bits, and 20,000 hours of a third region need more."""
+    instance = build_instance(wattlas.example("tiny"))
+    draw = np.random.default_rng(0)
+    sources, regions, points = instance.allowed.shape
+    measure = replace(cost(instance), per_kwh=draw.uniform(size=(regions, 20_000)))
+    s, r, o, t = (draw.integers(0, most, 500) for most in (sources, regions, points, 20_000))
+    r[::7] = UNSERVED
+    wanted = measure.per_request[s, r, o] + instance.energy_kwh[s, o] * measure.per_kwh[r, t]
+    wanted[::7] = np.nan_to_num(measure.per_unserved[s[::7]])
+    for kind in (np.int16, np.int32, np.int64):
+        units = measure.units(instance, t.astype(np.int32), s, r.astype(kind), o.astype(np.int16))
+        np.testing.assert_allclose(units, wanted, rtol=1e-14)

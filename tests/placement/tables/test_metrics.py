@@ -59,6 +59,11 @@ def test_nobody_at_the_baseline_region_has_moved() -> None:
         if name == "local"
     ]  # fmt: skip
     assert sum(local) == pytest.approx(base.totals.it_mwh)
+    # A region that is none is no site, wherever it runs.
+    flows = base.flows
+    assert flows is not None
+    assert set(flows.region) == {0, 1, 2}
+    assert not metrics._at_site(s, flows, np.full(len(flows.region), -1)).any()
 
 
 def test_the_relocation_matrix() -> None:

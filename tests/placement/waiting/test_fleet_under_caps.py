@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from wattlas.model.offer import full_service
 from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
 from wattlas.placement.fleet import tied_question as module
+from wattlas.placement.fleet import under_caps as under_caps_module
 from wattlas.placement.fleet.certificate import certify_fleet
 from wattlas.placement.fleet.fleet import fleet
 
@@ -29,6 +31,17 @@ def under_caps(s: Scenario, window: Window) -> Scenario:
     classes = tuple(k.id for k in s.classes)
     points = tuple(s.points[o].id for o in lean)
     return replace(s, share_caps=(ShareCap("low", classes, points, 0.3, window),))
+
+
+def test_where_carbon_has_a_price_the_gap_is_one_of_both() -> None:
+    """Whichever is more: a millionth of what is paid with that price, or the gap of what varies."""
+    front = under_caps_module._Front(asked(1), lambda s: fleet(s), (), np.inf)
+    front.first = SimpleNamespace(question=SimpleNamespace(exact=1e-4))  # type: ignore[assignment]
+    for paid, varies, kg, wanted in ((-50.0, 0.02, 9e3, 950e-6), (-50.0, -30.0, 9e3, 3e-3)):
+        cost = SimpleNamespace(cost_usd=paid, variable_usd=varies, carbon_kg=kg)
+        gap = front.allowed(cost, 100.0)  # type: ignore[arg-type]
+        assert gap == pytest.approx(wanted / 50.0, rel=1e-12)
+    assert front.allowed(cost) == pytest.approx(3e-3 / 50.0, rel=1e-12)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("steps", [0, 2])

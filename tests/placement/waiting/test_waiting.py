@@ -30,7 +30,7 @@ from wattlas.placement.constraints.registry import linkings
 from wattlas.placement.constraints.waiting import by_patience
 from wattlas.placement.explain.certificate import certify
 from wattlas.placement.frontier.patience import over_patience
-from wattlas.placement.problem.arrivals import left_by_waiting
+from wattlas.placement.problem.arrivals import Arrivals, left_by_waiting
 from wattlas.placement.problem.instance import build_instance
 from wattlas.placement.problem.lp import ColumnLayout
 from wattlas.placement.problem.queue import Queue
@@ -328,6 +328,11 @@ def test_more_demand_than_an_hour_holds_waits_for_the_next() -> None:
     waits = placed.waited.by_class(placed.scenario)[1]
     assert waits.most_h == 1.0
     assert waits.later_requests >= (1 - 1e-6) * 0.2 * waits.requests
+    arrivals = Arrivals.of(build_instance(patient(peak, 1)))
+    asked = arrivals.instance.demand > 0
+    assert not asked[:, 1].any()
+    asked[:, 1:] |= asked[:, :-1]  # what came an hour before
+    np.testing.assert_array_equal(arrivals.alive, asked)
     short = replace(peak, reserved_gpu=0.5 * peak.reserved_gpu)
     refused = wattlas.plan(patient(short, 1))
     assert refused.status is Status.INFEASIBLE

@@ -83,10 +83,10 @@ def test_parts_end_as_the_worst_of_them() -> None:
     """A plan that holds a part of unknown quality is of unknown quality, wherever the part is."""
     s = wattlas.example("tiny").at_hours([0, 1])
     parts = [plan(s.at_hours([0])), plan(s.at_hours([1]))]
-    assert concat(s, parts, 0.0).status is Status.OPTIMAL
+    assert concat(s, parts).status is Status.OPTIMAL
     for n in (0, 1):
         told = [replace(p, status=Status.HEURISTIC) if n == m else p for m, p in enumerate(parts)]
-        assert concat(s, told, 0.0).status is Status.HEURISTIC
+        assert concat(s, told).status is Status.HEURISTIC
 
 
 def test_totals_of_parts_are_those_of_the_whole() -> None:

@@ -116,7 +116,7 @@ def baseline_and_tables(
     claim = reduce(Claim.plus, (own for _, own in parts))
     status, reason = claim.verdict(instance, limits)
     plans = [placed for placed, _ in parts]
-    whole = concat(instance.scenario, plans, sum(each.info.seconds for each in plans))
+    whole = concat(instance.scenario, plans)
     conflict = "; ".join(filter(None, (prepared.reason, reason)))
     # Where no table fits there is no policy, whatever the flows of the last attempt keep.
     status = Status.INFEASIBLE if prepared.reason else status

@@ -74,8 +74,7 @@ def moving(layout: ColumnLayout) -> Rows:
     """y[h,s,r] ≥ Σ_o x[h,s,r,o] − Σ_o x[h−1,s,r,o], y ≥ 0, for sticky sources."""
     instance, columns = layout.instance, layout.instance.columns
     moved = sticky(instance)
-    rank = np.full(instance.sources, -1)
-    rank[moved] = np.arange(int(moved.sum()))
+    rank = np.cumsum(moved) - 1
     keep = np.flatnonzero(columns.served & moved[columns.source])
     row = rank[columns.source[keep]] * len(instance.capacity) + columns.region[keep]
     before = StateMoveLink().before(layout)

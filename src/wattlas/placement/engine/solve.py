@@ -211,14 +211,11 @@ def solve_program(
         _check_start(scaled, start)
     chunks = np.array_split(selected, max(1, min(threads, len(selected))))
     cuts = np.cumsum([0] + [len(chunk) for chunk in chunks])
-    start_per_hour = start is not None and len(start) == len(selected)
 
     def solve_part(n: int) -> HourlySolution:
-        begin = (
-            start[int(cuts[n]) : int(cuts[n + 1])]
-            if start_per_hour and start is not None
-            else start
-        )
+        begin = start
+        if start is not None and len(start) == len(selected):
+            begin = start[int(cuts[n]) : int(cuts[n + 1])]
         return _solve_chunk(scaled, chunks[n], begin, want)
 
     if len(chunks) == 1:

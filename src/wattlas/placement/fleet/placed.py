@@ -73,7 +73,7 @@ def _served(statement: FleetStatement, ran: np.ndarray) -> dict[str, float]:
         arrived, done = np.cumsum(instance.demand[s]), np.cumsum(ran[s])
         must = np.cumsum(np.bincount(last[s], instance.demand[s], ran.shape[1]))
         over = np.maximum(done - arrived, must - done).max(initial=0.0)
-        late.append(float(over / max(float(size[s]), 1e-6 * float(arrived[-1]))))
+        late.append(float(over / size[s]))
     return {"served": float(at_once.max(initial=0.0)), "waiting": max(late)}
 
 

@@ -102,7 +102,7 @@ class TiedQuestion:
         ran = Levelled.of(self.statement.instance).ran(self.statement.instance)
         scenario = self.scenario
         if scenario.waits:
-            plain = Arrivals.of(replace(build_instance(scenario), by_arrival=True))
+            plain = Arrivals.of(build_instance(scenario))
             level = Levelled.of(plain.instance)
             scenario = without_waiting(plain.waited(level.ran(plain.instance)).as_run(scenario))
         caps = tuple(replace(cap, window=Window.HOUR) for cap in scenario.share_caps)

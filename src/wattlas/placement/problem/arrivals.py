@@ -80,9 +80,7 @@ class Arrivals:
     def alive(self) -> np.ndarray:
         """Whether anything of a source may run in a step, (S', T)."""
         alive = self.instance.demand > 0
-        left = self.queue.most_waiting
-        before = np.concatenate([np.zeros((len(left), 1)), left[:, :-1]], axis=1)
-        alive[self.queue.source] |= before > 0
+        alive[self.queue.source] = self.queue.most_running > 0
         return np.asarray(alive)
 
     @cached_property

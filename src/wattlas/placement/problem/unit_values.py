@@ -89,7 +89,8 @@ class Measure:
         are millions of flows.
         """
         _, regions, points = instance.allowed.shape
-        place = np.where(region == UNSERVED, 0, region)
+        # A plan keeps its regions in 16 bits, which do not hold the number of a region's hour.
+        place = np.maximum(region, 0, dtype=np.int64)
         unit: np.ndarray = self.per_request.ravel().take(
             (source * regions + place) * points + point
         )

@@ -92,18 +92,17 @@ def _abatement(objective: Objective, reports: tuple[LimitReport, ...]) -> np.nda
     return inverse
 
 
-def concat(scenario: Scenario, parts: list[Plan], seconds: float) -> Plan:
+def concat(scenario: Scenario, parts: list[Plan]) -> Plan:
     """The plans of neighbouring stretches of a scenario as one; flows where all of them have."""
     if len(parts) == 1:
-        info = replace(parts[0].info, seconds=seconds)
-        return replace(parts[0], scenario=scenario, info=info)
+        return replace(parts[0], scenario=scenario)
     duals = [dual for part in parts if (dual := part.abatement_usd_per_t) is not None]
     info = SolveInfo.together([part.info for part in parts])
     return replace(
         parts[0],
         status=max((part.status for part in parts), key=list(Status).index),
         scenario=scenario,
-        info=replace(info, solver=solver_words(info), seconds=seconds),
+        info=replace(info, solver=solver_words(info)),
         flows=_flows(parts),
         totals=reduce(add_totals, (part.totals for part in parts)),
         objective=sum(part.objective for part in parts),

@@ -131,7 +131,7 @@ class Reader:
     def _chats(self, rows: pl.DataFrame, row: np.ndarray) -> np.ndarray | None:
         """Of each request the row of the first of its chat; None where the trace tells none."""
         layout = self.layout
-        if not layout.parent or not {layout.chat, layout.parent} <= set(rows.columns):
+        if not layout.parent or not {layout.chat, layout.parent}.issubset(rows.columns):
             return None
         own_ids, parents = (rows[n].cast(pl.String) for n in (layout.chat, layout.parent))
         first = row.astype(np.int64)
