@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import re
 import shlex
 import signal
 from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ from wattlas.studies.sweeps import cluster
 from wattlas.studies.training import OpenPlaces
 
 NAN = float("nan")
+CONSTANT = re.compile(r"(?m)^(_?[A-Z][A-Z0-9_]*(?:, [A-Z_]+)*)(?:: [^=\n]+)? = ")
 
 
 def _odds(folder: Path) -> Iterator[str]:
@@ -91,6 +93,28 @@ def _odds(folder: Path) -> Iterator[str]:
     )
     for name in names:
         yield from _signatures(f"wattlas.{name}")
+    for name in ("studies", "report", "tiers", "cli", "compiled"):
+        yield from _constants(f"wattlas.{name}")
+
+
+def _constants(package: str) -> Iterator[str]:
+    """What the numbers are that the modules of a package name."""
+    root = importlib.import_module(package)
+    for module in sorted(m.name for m in pkgutil.walk_packages(root.__path__, f"{package}.")):
+        members = importlib.import_module(module)
+        found = CONSTANT.findall(inspect.getsource(members))
+        names = [name for names in found for name in names.split(", ")]
+        told = {name: getattr(members, name, None) for name in names}
+        said = [f"{name} {value}" for name, value in told.items() if _is_figure(value)]
+        if said:
+            yield f"{module.removeprefix('wattlas.')}: {'; '.join(said)}"
+
+
+def _is_figure(value: Any) -> bool:
+    """Whether a constant is a number, or numbers beside each other: words are read elsewhere."""
+    if isinstance(value, tuple):
+        return any(map(_is_figure, value))
+    return type(value) in (int, float) and value == value
 
 
 def _signatures(package: str) -> Iterator[str]:
