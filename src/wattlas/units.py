@@ -1,4 +1,4 @@
-"""Factors between the units that names carry as suffixes.
+"""Factors between the units that names carry as suffixes, and the noun after a number.
 
 Suffix            Meaning
 `_ms`             milliseconds
@@ -21,3 +21,8 @@ BYTES_PER_GB = 1e9
 S_PER_H = 3600.0
 HOURS_PER_YEAR = 8760.0
 EARTH_RADIUS_KM = 6371.0088
+
+
+def noun(count: float, thing: str) -> str:
+    """What is counted, as it follows its number: `run` after 1, `runs` after any other."""
+    return thing if count == 1 else f"{thing}s"

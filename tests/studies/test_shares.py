@@ -224,7 +224,9 @@ def test_hours_with_a_gap_anywhere_cannot_be_planned_ahead() -> None:
     assert board_of(s, "A").whole
     for first_late in (1, 7, s.hours.count - 1):
         late = np.arange(s.hours.count) >= first_late
-        assert not board_of(replace(s, hours=replace(s.hours, offset=s.hours.offset + late)), "A").whole
+        assert not board_of(
+            replace(s, hours=replace(s.hours, offset=s.hours.offset + late)), "A"
+        ).whole
 
 
 def test_levels_count_the_hours_of_each_target() -> None:
