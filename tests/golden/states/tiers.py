@@ -234,6 +234,11 @@ def _goals(_folder: Path) -> Iterator[str]:
                     value, where = goal.along(table.of_fallback(f), f)
                     yield line([*np.where(np.isfinite(value), value, -1.0), *where])
                 yield line(goal.rooms_usd(sold, beside(sold), one))
+    every = np.ones(table.adoption.shape)
+    for usd, kg, gained in ((1, 1, 1), (1, 1, 0), (1, 1, -1), (0, 1, 1), (1, 0, 1), (-1, 1, 1)):
+        even = replace(table, profit_gain_usd=usd * every, carbon_saved_kg=kg * every,
+                       gained_usd=gained * every)  # fmt: skip
+        yield str([len(pareto(sold, even, fair=fair)) for fair in (True, False)])
     base = judge(sold, one)
     for objective in (PROFIT, CARBON):
         for changes in (
