@@ -26,9 +26,12 @@ from tests.golden.printed import (
 from tests.golden.states.tiers import line
 from wattlas.cli import _terminate, run
 from wattlas.report.view import _json
+from wattlas.studies import points
 from wattlas.studies.export.schedule import _places as places_of
+from wattlas.studies.export.weights import _notes as weights_notes
 from wattlas.studies.sweeps import cluster
 from wattlas.studies.training import OpenPlaces
+from wattlas.units import some
 
 NAN = float("nan")
 CONSTANT = re.compile(r"(?m)^(_?[A-Z][A-Z0-9_]*(?:, [A-Z_]+)*)(?:: [^=\n]+)? = ")
@@ -66,6 +69,7 @@ def _odds(folder: Path) -> Iterator[str]:
         quick.setattr(cluster, "CONNECT_S", 9.0)
         quick.setattr(cluster, "LOOK_EVERY_S", 0.0)
         yield str(cluster._enough("x", None, lambda: next(come)))
+        yield from _named(quick)
     routing = SimpleNamespace(regions=("a", "b", "unserved"), points=("p", "q"))
     for share in ([0.25, 0.25, 0.5], [0.6, 0.4, 0.0], [0.2, 0.0, 0.8]):
         some = SimpleNamespace(
@@ -95,6 +99,30 @@ def _odds(folder: Path) -> Iterator[str]:
         yield from _signatures(f"wattlas.{name}")
     for name in ("studies", "report", "tiers", "cli", "compiled"):
         yield from _constants(f"wattlas.{name}")
+
+
+def _named(quick: pytest.MonkeyPatch) -> Iterator[str]:
+    """Sentences that name a few of many, and errors that are long."""
+    for count in (1, 3, 4, 5, 6, 7):
+        names = [f"n{n}" for n in range(count)]
+        yield some(names, 3)
+        world = SimpleNamespace(
+            classes=[SimpleNamespace(id="A", state=None)], share_caps=(),
+            metros=[SimpleNamespace(id=name) for name in [*names, "heard"]],
+        )  # fmt: skip
+        heard = SimpleNamespace(klass="A", metros=("heard",))
+        yield str(list(weights_notes(world, (heard,))))  # type: ignore[arg-type]
+        read = points.Measured(tuple(SimpleNamespace(id=name) for name in names), ())
+        quick.setattr(points, "read_points", lambda *_, read=read: read)
+        quick.setattr(points, "log_energy", lambda *_: "log")
+        yield from tried(lambda: points.measured_points(["f"], energy_log="log").notes)
+    for length in (199, 200, 201):
+
+        def fails(length: int = length) -> None:
+            with cluster._connecting("ray://x"):
+                raise ValueError("\n ".join(["a", "b" * (length - 3) + "z"]))
+
+        yield from tried(fails)
 
 
 def _constants(package: str) -> Iterator[str]:
