@@ -30,6 +30,7 @@ from wattlas.studies import points
 from wattlas.studies.export.schedule import _places as places_of
 from wattlas.studies.export.weights import _notes as weights_notes
 from wattlas.studies.sweeps import cluster
+from wattlas.studies.sweeps.found import _short
 from wattlas.studies.training import OpenPlaces
 from wattlas.units import some
 
@@ -123,6 +124,9 @@ def _named(quick: pytest.MonkeyPatch) -> Iterator[str]:
                 raise ValueError("\n ".join(["a", "b" * (length - 3) + "z"]))
 
         yield from tried(fails)
+    for length in (159, 160, 161):
+        yield _short(f"a \n{'b' * (length - 3)}z")
+    yield f"{_short(None)!r} {_short('abcd', 4)} {_short('abcde', 4)}"
 
 
 def _constants(package: str) -> Iterator[str]:
