@@ -11,16 +11,14 @@ import json
 import re
 import shlex
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.cli.every_option import BY_HOUR, MOVE, STATE, USERS, write_files
 from tests.golden.kept import keep
+from tests.golden.printed import left_out_where_narrow
 from tests.serve.live import configuration, schedule
 from wattlas.cli import run
-from wattlas.cli.tables import fitted
-from wattlas.model.table import Listing
 
 HERE = Path(__file__).parent / "words"
 URLS = {"oslo": "http://127.0.0.1:9", "austin": "https://127.0.0.1:9"}
@@ -131,17 +129,9 @@ def test_words_are_those_of_the_golden_file(
 ) -> None:
     """Every heading, figure, note and order of rows is that which was read and found right."""
     monkeypatch.setenv("COLUMNS", "160")
-    give_way: dict[str, None] = {}
-
-    def noted(listing: Listing, room: int) -> Any:
-        names = ", ".join(column.name for column in listing.columns if column.wide)
-        give_way.update({f"{listing.title}: {names}": None} if names else {})
-        return fitted(listing, room)
-
-    monkeypatch.setattr("wattlas.cli.tables.fitted", noted)
+    narrow = left_out_where_narrow(monkeypatch)
     text = said(CASES[name], tmp_path)
-    narrow = "\n".join(["== left out on a narrow terminal", *give_way]) if give_way else ""
-    keep(text + narrow, HERE / f"{name}.txt")
+    keep("\n".join([text, *narrow]), HERE / f"{name}.txt")
 
 
 def test_every_golden_file_is_asked_for() -> None:
