@@ -113,10 +113,9 @@ def _figures(folder: Path) -> Iterator[str]:
         yield from table_lines("tier_shares", {k: v[::7] for k, v in dict(table or {}).items()})
     yield str(tier_shares.shares(SimpleNamespace(tiers=None)))  # type: ignore[arg-type]
     served = service(2, 1, 3)
-    for count in (3 * 400, 3 * 800):
-        many = SimpleNamespace(market=market(served, people(count, 1), PRICE), service=served)
-        rows = list(tier_utility.utility(s, many, None))  # type: ignore[arg-type]
-        yield from table_lines(f"of {count} users", table_of(rows[::83]) or {})
+    many = SimpleNamespace(market=market(served, people(3 * 800, 1), PRICE), service=served)
+    rows = list(tier_utility.utility(s, many, None))  # type: ignore[arg-type]
+    yield from table_lines("of many users", table_of(rows[::83]) or {})
     bare = FleetAnswer(_fleet(s))
     yield str(fleet_reach.fleet_reach(SimpleNamespace(fleet=bare)))  # type: ignore[arg-type]
     yield str(fleet_reach.fleet_reach(SimpleNamespace(fleet="why")))  # type: ignore[arg-type]
