@@ -26,10 +26,11 @@ def test_a_fleet_that_survives_with_what_reach_is_worth(
 ) -> None:
     """The tables, their sentences, the file of regions, and the same numbers as JSON."""
     out = tmp_path / "fleet.csv"
-    code, text, _ = said(
+    code, text, stages = said(
         capsys, "tiny", "--survive", "region", "--reach", "added_ms", "-o", str(out)
     )
     assert code == 0
+    assert stages.index("Fleet: search") < stages.index("Fleet: reach")
     for words in (
         "as given", "with outages", "law or state ties to what is lost", "Certified", "each ms is",
         "each region sized for its own peak: −USD", "perfect foresight",
@@ -94,9 +95,10 @@ def test_a_folder_of_tables(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
 def test_patience_is_a_table(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """A row per wait, in JSON, on the terminal and in the folder; waiting never costs more."""
     out = tmp_path / "fleet"
-    code, text, _ = said(capsys, "tiny", "--patience", "D:0,2", "--json", "-o", str(out))
+    code, text, stages = said(capsys, "tiny", "--patience", "D:0,2", "--json", "-o", str(out))
     told = json.loads(text)
     assert code == 0
+    assert stages.index("Fleet: search") < stages.index("Fleet: patience")
     assert told["patience"]["wait_h"] == [0, 2]
     now, later = told["patience"]["cost_usd"]
     assert later < now

@@ -118,7 +118,7 @@ def test_one_day_in_a_folder(tmp_path: Path, capsys: Captured) -> None:
     assert run(["plan", str(tiny.path), "--out", str(out)]) == 2
     assert "--resume" in capsys.readouterr().err
     assert run(["plan", str(tiny.path), "--out", str(out), "--resume"]) == 0
-    assert "1 parts" in capsys.readouterr().out
+    assert "1 part\n" in capsys.readouterr().out
     changed = ["plan", str(tiny.path), "--out", str(out), "--resume", "--set", "demand.scale=2"]
     assert run(changed) == 3
     assert "the scenario is not what this plan was begun with" in capsys.readouterr().err

@@ -48,6 +48,7 @@ def test_from_a_trace_to_a_page(
     arguments = ("tiny", "--trace", str(trace), "--out", str(out), "--requests", str(each))
     code, text, err = said(capsys, *arguments)
     assert code == 0, err
+    assert "Replay: nearest, seed 0 50%" in err
     assert "2,000 requests of trace.csv (vidur)" in text
     for words in ("What came out", "How long it took", "full answer", "Report:"):
         assert words in text

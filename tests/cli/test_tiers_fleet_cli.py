@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from itertools import groupby
 
 import pytest
 
@@ -27,8 +29,13 @@ def test_both_allocations_are_told(capsys: pytest.CaptureFixture[str]) -> None:
     code, kept, _ = said(capsys, *USERS)
     assert code == 0
     assert "resized" not in kept
-    code, text, _ = said(capsys, *USERS, "--fleet", "resize")
+    code, text, stages = said(capsys, *USERS, "--fleet", "resize")
     assert code == 0
+    told = re.findall(r"^Design: (\D+?)(?: \d.*)?$", stages, re.MULTILINE)
+    assert [stage for stage, _ in groupby(told)] == [
+        "the fleet without tiers", "full service", "tiers of class A", "the fleet without tiers",
+        "fleets of class A",
+    ]  # fmt: skip
     assert text.startswith(kept)
     for words in ("at the peak", "when carbon is high", "lease ends", "on demand"):
         assert words in text

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
+from wattlas.cli import tables
 from wattlas.errors import InputError, WattlasError
 from wattlas.model.table import Listing
 
@@ -99,6 +101,20 @@ def listing_lines(listing: Listing | None) -> Iterator[str]:
     yield f"{listing.title}: {' | '.join(heads)}"
     yield from table_lines("rows", {c.name: listing.table[c.name] for c in listing.columns})
     yield from (f"note: {note}" for note in listing.notes)
+
+
+def left_out_where_narrow(patch: pytest.MonkeyPatch) -> dict[str, None]:
+    """Of each listing that is printed from now on, a line with the columns that give way."""
+    lines: dict[str, None] = {}
+    fitted = tables.fitted
+
+    def noted(listing: Listing, room: int) -> Any:
+        names = ", ".join(column.name for column in listing.columns if column.wide)
+        lines.update({f"{listing.title}, where narrow without: {names}": None} if names else {})
+        return fitted(listing, room)
+
+    patch.setattr(tables, "fitted", noted)
+    return lines
 
 
 def _sum(values: list[Any], nothing: float) -> str:

@@ -20,7 +20,7 @@ import pytest
 from tests.cli.every_option import BY_HOUR, PRICES, SMALL, STATE, USERS, write_files
 from tests.cli.test_every_option import COMMANDS
 from tests.golden.kept import keep
-from tests.golden.printed import number, outline, table_lines
+from tests.golden.printed import left_out_where_narrow, number, outline, table_lines
 from wattlas.cli import run
 from wattlas.data.scenario_file import EXAMPLES
 from wattlas.placement.engine import MESSAGE
@@ -118,8 +118,10 @@ def test_sessions_are_those_of_the_golden_files(
     monkeypatch.setenv("COLUMNS", "160")
     write_files(tmp_path)
     given = {path.name for path in tmp_path.iterdir()}
+    narrow = left_out_where_narrow(monkeypatch)
     with contextlib.chdir(tmp_path):
         said = [_said(words) for words in SESSIONS[name]]
+    said += narrow
     given |= {"here", "runs", "routes.yaml"}  # the last are those of the present hour
     made = [p for p in sorted(tmp_path.rglob("*")) if p.is_file()]
     names = [str(p.relative_to(tmp_path)) for p in made]

@@ -209,13 +209,17 @@ def test_ahead_is_a_plan_on_the_grams_of_a_forecast(rule: str) -> None:
         assert sure.planned_g == pytest.approx(sure.held_g)
 
 
-def test_a_sample_cannot_be_planned_ahead() -> None:
-    """Days that stand for others do not follow each other."""
-    s = wattlas.example("typical-2023", scenario="sample")
-    board = board_of(s, "A")
-    assert zone_share(board, "DE", "local", "budget", 0.9).by_rule is not None
-    with pytest.raises(InputError, match=r"without `time\.sample`"):
-        ahead_of(board, "DE", "local", "budget", 0.9)
+def test_hours_with_a_gap_anywhere_cannot_be_planned_ahead() -> None:
+    """After the first hour, before the last, or between; by itself each step has its share."""
+    s = wattlas.example("tiny")
+    assert board_of(s, "A").whole
+    for first_late in (1, 7, s.hours.count - 1):
+        late = np.arange(s.hours.count) >= first_late
+        hours = replace(s.hours, offset=s.hours.offset + late)
+        board = board_of(replace(s, hours=hours), "A")
+        assert zone_share(board, "NO", "local", "budget", 0.9).by_rule is not None
+        with pytest.raises(InputError, match=r"without `time\.sample`"):
+            ahead_of(board, "NO", "local", "budget", 0.9)
 
 
 def test_levels_count_the_hours_of_each_target() -> None:

@@ -9,6 +9,7 @@ import typer
 from wattlas.cli.common import print_json, problem_json
 from wattlas.cli.options import JsonOption
 from wattlas.errors import Exit
+from wattlas.units import noun
 
 if TYPE_CHECKING:
     from wattlas.data.pack_checks import DataCheck
@@ -46,12 +47,13 @@ def _check_mapping(judged: DataCheck) -> dict[str, Any]:
 
 
 def _check_text(judged: DataCheck) -> str:
-    tables = "1 table" if len(judged.rows) == 1 else f"{len(judged.rows)} tables"
-    lines = [f"{judged.path}: {sum(judged.rows.values()):,} rows in {tables}"]
+    rows, tables = sum(judged.rows.values()), len(judged.rows)
+    held = f"{rows:,} {noun(rows, 'row')} in {tables} {noun(tables, 'table')}"
+    lines = [f"{judged.path}: {held}"]
     for problem in judged.problems:
         lines += [f"{problem.place}", f"  {problem.what}.", f"  {problem.fix}"]
     lines += [f"warning: {warning}" for warning in judged.warnings]
     lines += [f"note: {note}" for note in judged.notes]
     count = len(judged.problems)
-    lines.append("sound" if not count else f"{count} problem{'s' if count > 1 else ''}")
+    lines.append("sound" if not count else f"{count} {noun(count, 'problem')}")
     return "\n".join(lines)

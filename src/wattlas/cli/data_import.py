@@ -12,6 +12,7 @@ from wattlas.cli import import_options as opt
 from wattlas.cli.common import print_json, problem_json
 from wattlas.cli.options import JsonOption
 from wattlas.errors import UsageError
+from wattlas.units import noun, some
 
 if TYPE_CHECKING:
     from wattlas.data.importers import Imported, Layout, Rules
@@ -137,14 +138,12 @@ def _result_mapping(result: ImportResult) -> dict[str, Any]:
 
 def _result_text(result: ImportResult) -> str:
     time = result.manifest.time
-    shown = ", ".join(result.zones[:SHOWN_SERIES])
-    more = len(result.zones) - SHOWN_SERIES
-    shown += f" and {more} more" if more > 0 else ""
-    rows = "1 row" if result.rows == 1 else f"{result.rows:,} rows"
+    shown = some(result.zones, SHOWN_SERIES)
+    rows = f"{result.rows:,} {noun(result.rows, 'row')}"
     lines = [f"{result.folder}: {rows} of {result.table} for {shown}"]
     lines.append(f"rows: {result.counts.words}")
     if time is not None:
-        hours = "1 hour" if time.hours == 1 else f"{time.hours:,} hours"
+        hours = f"{time.hours:,} {noun(time.hours, 'hour')}"
         lines.append(f"the pack has {hours} from {time.start_utc}")
     lines += [f"note: {note}" for note in result.notes]
     lines += [f"gap: {problem.where}: {problem.what}" for problem in result.gaps]

@@ -8,6 +8,7 @@ import typer
 
 from wattlas.cli.common import print_json
 from wattlas.cli.options import JsonOption
+from wattlas.units import noun
 
 
 def command(
@@ -26,7 +27,7 @@ def command(
         if sentence:
             typer.echo(f"  {sentence}")
     for name, entry in manifest.tables.items():
-        typer.echo(f"{name}: {entry.rows:,} rows, {entry.unit}".rstrip(", "))
+        typer.echo(f"{name}: {entry.rows:,} {noun(entry.rows, 'row')}, {entry.unit}".rstrip(", "))
         typer.echo(f"  source: {entry.source}")
         typer.echo(f"  licence: {entry.licence or 'not stated'}")
         if entry.note:

@@ -16,6 +16,7 @@ from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, Se
 from wattlas.cli.tables import show
 from wattlas.data.target import try_folder
 from wattlas.errors import UsageError
+from wattlas.units import noun
 
 if TYPE_CHECKING:
     from wattlas.model.scenario import Scenario
@@ -180,7 +181,7 @@ def routing_command(
         return
     if world.notice:
         typer.echo(world.notice)
-    typer.echo(f"Routing of {hours} hours: {out}")
+    typer.echo(f"Routing of {hours} {noun(hours, 'hour')}: {out}")
 
 
 app.command("envoy", short_help="Write Envoy's configuration for the live plane.")(envoy)

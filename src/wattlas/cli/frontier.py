@@ -19,6 +19,7 @@ from wattlas.cli.common import (
 from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption, out_option
 from wattlas.cli.tables import show
 from wattlas.errors import UsageError
+from wattlas.units import noun
 
 if TYPE_CHECKING:
     from wattlas.model.scenario import Scenario
@@ -108,7 +109,8 @@ def command(
     typer.echo(loaded.notice)
     info = traced.info
     typer.echo(
-        f"{info.programs:,} programs, {info.solver}, {info.seconds:.2f} s, {told.gap_words(traced)}"
+        f"{info.programs:,} {noun(info.programs, 'program')}, {info.solver}, "
+        f"{info.seconds:.2f} s, {told.gap_words(traced)}"
     )
     show(told.frontier_listing(traced, variant))
 

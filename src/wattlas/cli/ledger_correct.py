@@ -11,6 +11,7 @@ from wattlas.cli.common import print_json, say
 from wattlas.cli.ledger_file import LedgerArgument, opened, tenants_of
 from wattlas.cli.options import JsonOption
 from wattlas.errors import UsageError
+from wattlas.units import noun
 
 
 def command(
@@ -89,4 +90,5 @@ def _tell(made: list[Any], *, as_json: bool, dry_run: bool) -> None:
             f"{row.marginal_ug / 1e6:+.6g} g marginal, {row.nano_usd / 1e9:+.6g} USD, "
             f"usual {row.usual_average_ug / 1e6:+.6g} g"
         )
-    say(f"{len(made)} rows {'would be ' if dry_run else ''}appended.")
+    rows = noun(len(made), "row")
+    say(f"{len(made)} {rows} {'would be ' if dry_run else ''}appended.")

@@ -31,8 +31,7 @@ def out_option(help: str, metavar: str) -> Any:
 ScenarioArgument = Annotated[
     Path | None,
     typer.Argument(
-        help="scenario.yaml, its folder, or an example's name; the embedded world unless given.",
-        show_default=False,
+        help="scenario.yaml, its folder, or an example's name; the embedded world unless given."
     ),
 ]
 ScenarioOption = Annotated[
@@ -50,6 +49,7 @@ ProfilesOption = Annotated[
     typer.Option(help="Operating points of a table of profiles, or of a pack: `pack` is embedded."),
 ]
 HardwareOption = Annotated[str, typer.Option(help="Only points on hardware with this in it.")]
+SweepArgument = Annotated[Path, typer.Argument(help="Folder of a sweep.")]
 TablesOption = Annotated[
     Path | None,
     out_option("Write the tables to this folder.", "FOLDER"),

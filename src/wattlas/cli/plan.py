@@ -20,6 +20,7 @@ from wattlas.cli.tables import show
 from wattlas.data.target import try_file
 from wattlas.errors import LimitError, UsageError
 from wattlas.model.cells import number_text
+from wattlas.units import noun
 
 if TYPE_CHECKING:
     from wattlas.model.plan import Plan
@@ -143,9 +144,13 @@ def show_plan(placement: Plan) -> None:
     s, t, info = placement.scenario, placement.totals, placement.info
     typer.echo(f"{s.title or s.name}\n{s.notice}".strip())
     gap = f", gap {info.gap:.1e}" if info.gap else ""
-    size = f", {info.programs} programs of {info.rows} rows × {info.columns} columns"
+    size = (
+        f", {info.programs} {noun(info.programs, 'program')} of {info.rows} "
+        f"{noun(info.rows, 'row')} × {info.columns} {noun(info.columns, 'column')}"
+    )
+    steps = s.hours.count
     typer.echo(
-        f"{placement.status}{gap}: {s.hours.count} steps, {info.solver}{size}, "
+        f"{placement.status}{gap}: {steps} {noun(steps, 'step')}, {info.solver}{size}, "
         f"{info.seconds:.2f} s; {s.signals.deciding} carbon intensity decides"
     )
     show(totals_listing(t))

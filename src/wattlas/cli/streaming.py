@@ -17,6 +17,7 @@ from wattlas.cli.common import load_scenario, print_json, progress, ready_engine
 from wattlas.cli.heap import give_memory_back
 from wattlas.cli.tables import show
 from wattlas.data.target import try_folder
+from wattlas.units import noun
 
 if TYPE_CHECKING:
     from wattlas.report.stream_folder import Long
@@ -50,7 +51,8 @@ def to_folder(
         print_json({**meta, **_sums(meta), "folder": str(out), "flows": str(out)})
     else:
         show_folder(meta)
-        typer.echo(f"Flows: {out}, {len(meta['parts'])} parts")
+        parts = len(meta["parts"])
+        typer.echo(f"Flows: {out}, {parts} {noun(parts, 'part')}")
 
 
 def _sums(meta: dict[str, Any]) -> dict[str, Any]:
@@ -94,9 +96,10 @@ def show_folder(meta: dict[str, Any]) -> None:
     described, window = meta["scenario"], meta["window"]
     typer.echo(f"{described['title'] or described['name']}\n{described['notice']}".strip())
     gap = f", gap {meta['gap']:.1e}" if meta["gap"] else ""
+    steps, programs = window["hours"], meta["programs"]
     typer.echo(
-        f"{meta['status']}{gap}: {window['hours']} steps, {meta['solver']}, "
-        f"{meta['programs']} programs, {meta['seconds']:.2f} s; "
+        f"{meta['status']}{gap}: {steps} {noun(steps, 'step')}, {meta['solver']}, "
+        f"{programs} {noun(programs, 'program')}, {meta['seconds']:.2f} s; "
         f"{meta['intensity']['deciding']} carbon intensity decides"
     )
     fields = Totals.__dataclass_fields__

@@ -18,6 +18,7 @@ from wattlas.cli.common import (
 from wattlas.cli.heap import share_memory, trimmed
 from wattlas.cli.options import JsonOption, ScenarioArgument, ScenarioOption, SetOption, out_option
 from wattlas.cli.tables import show
+from wattlas.units import noun
 
 if TYPE_CHECKING:
     from wattlas.studies.study import Study
@@ -88,8 +89,10 @@ def head(result: Study) -> None:
     for number, action in enumerate(meta["brief"]["actions"], 1):
         typer.echo(f"  {number}. {action}.")
     typer.echo(f"\n{meta['scenario']['notice']}".rstrip())
+    steps = window["hours"]
     typer.echo(
-        f"{meta['status']}, {window['hours']:,} steps for {window['hours_represented']:,.0f} h, "
+        f"{meta['status']}, {steps:,} {noun(steps, 'step')} for "
+        f"{window['hours_represented']:,.0f} h, "
         f"{meta['solver']}; {meta['intensity']['deciding']} carbon intensity decides; "
         f"studied in {meta['seconds']:.1f} s"
     )

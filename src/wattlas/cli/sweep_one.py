@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from wattlas.cli.common import progress, say
+from wattlas.cli.options import SweepArgument
 
-FolderArgument = Annotated[Path, typer.Argument(help="Folder of a sweep.", show_default=False)]
 WhichArgument = Annotated[
     str, typer.Argument(help="Number of a run, from 0 on, or its hash.", metavar="RUN")
 ]
 
 
-def command(folder: FolderArgument, which: WhichArgument) -> None:
+def command(folder: SweepArgument, which: WhichArgument) -> None:
     """Carry out one run of a sweep and write its file, unless it is there.
 
     Ends with the exit code of the run, so that a workflow knows which failed; the row is written

@@ -26,6 +26,7 @@ from wattlas.cli.options import (
 )
 from wattlas.cli.sweep_table import tell_table
 from wattlas.errors import UsageError
+from wattlas.units import noun
 
 if TYPE_CHECKING:
     from wattlas.studies.sweeps.design import SweepDesign
@@ -122,7 +123,8 @@ def command(
     todo = len(made.missing())
     total = len(made.hashes)
     if todo < total:
-        say(f"{total - todo:,} of {total:,} runs are finished already")
+        are = "run is" if total == 1 else "runs are"
+        say(f"{total - todo:,} of {total:,} {are} finished already")
     if todo:
         from wattlas.studies.sweeps.carry_out import carry_out
         from wattlas.studies.sweeps.workers import workers_of
@@ -138,7 +140,7 @@ def _tell_prepared(out: Path, runs: int, todo: int, as_json: bool) -> None:
     if as_json:
         print_json({"folder": out, "runs": runs, "todo": todo})
     else:
-        typer.echo(f"{out}: {runs:,} runs, {todo:,} of them to do")
+        typer.echo(f"{out}: {runs:,} {noun(runs, 'run')}, {todo:,} of them to do")
 
 
 def asked_design(

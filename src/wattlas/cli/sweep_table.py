@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from wattlas.cli.common import print_json, progress, say
-from wattlas.cli.options import JsonOption
+from wattlas.cli.options import JsonOption, SweepArgument
 from wattlas.cli.tables import show
 
 if TYPE_CHECKING:
     from wattlas.studies.sweeps.folder import SweepFolder
 
-FolderArgument = Annotated[Path, typer.Argument(help="Folder of a sweep.", show_default=False)]
 
-
-def command(folder: FolderArgument, as_json: JsonOption = False) -> None:
+def command(folder: SweepArgument, as_json: JsonOption = False) -> None:
     """Collect the runs that are finished into sweep.parquet and report.html.
 
     Ends with the exit code of the first run that failed.

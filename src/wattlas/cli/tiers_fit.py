@@ -22,7 +22,7 @@ ESTIMATED = "fit"
 
 
 def _end(help: str) -> Any:
-    return typer.Option(help=f"{help}; of the table unless given.", show_default=False)
+    return typer.Option(help=f"{help}; of the table unless given.")
 
 
 def command(

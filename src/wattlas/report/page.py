@@ -13,6 +13,7 @@ from wattlas.report.results import Results
 from wattlas.report.vendor import vendored
 from wattlas.studies import words
 from wattlas.studies.brief import period
+from wattlas.units import noun
 
 _ENDED = {
     "optimal": "Optimal",
@@ -99,12 +100,17 @@ def _solved(meta: Mapping[str, Any]) -> Iterator[str]:
     if meta.get("gap") is not None:
         yield f"gap {words.share(meta['gap']) if meta['gap'] else '0'}"
     if meta.get("programs"):
-        size = f"{words.number(meta['programs'])} programs"
+        size = _counted(meta, "program")
         if meta.get("rows") and meta.get("columns"):
-            size += f" ({words.number(meta['rows'])} rows, {words.number(meta['columns'])} columns)"
+            size += f" ({_counted(meta, 'row')}, {_counted(meta, 'column')})"
         yield size
     if meta.get("seconds") is not None:
         yield f"{words.number(meta['seconds'])} s"
+
+
+def _counted(meta: Mapping[str, Any], thing: str) -> str:
+    count = meta[f"{thing}s"]
+    return f"{words.number(count)} {noun(count, thing)}"
 
 
 def _totals(plan: Mapping[str, Any], base: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

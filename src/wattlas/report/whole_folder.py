@@ -15,6 +15,7 @@ from pathlib import Path
 
 from wattlas.data.whole_file import in_words, is_temporary, locked
 from wattlas.errors import UsageError
+from wattlas.units import some
 
 STAGING = ".wattlas-"
 DROPPINGS = {".DS_Store", "Thumbs.db", "desktop.ini"}
@@ -33,7 +34,7 @@ def refuse_others(folder: Path, ours: Collection[str]) -> None:
         if not (path.name in known or path.name.startswith(STAGING) or is_temporary(path.name))
     )
     if others:
-        named = ", ".join(others[:SHOWN]) + (", …" if len(others) > SHOWN else "")
+        named = some(others, SHOWN)
         raise UsageError(
             f"{folder} holds other things ({named}). Name a new folder, or one of earlier results."
         )

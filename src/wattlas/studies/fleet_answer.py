@@ -20,6 +20,7 @@ from wattlas.placement.fleet.patience import Patience
 from wattlas.placement.fleet.reach import reach
 from wattlas.placement.fleet.search import Least
 from wattlas.placement.fleet.size import Learnt
+from wattlas.units import some
 
 Tell = Callable[[float], None]
 """Called with the share that is done, 0..1."""
@@ -132,9 +133,8 @@ def _unpriced(scenario: Scenario) -> str:
         rented = scenario.only_on_demand.all()
         head = "every accelerator is rented by the hour, and " if rented else ""
         return f"{head}no region has a reserved_usd_per_gpu_year"
-    others = f" and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
     verb = "has" if len(ids) == 1 else "have"
-    return f"{', '.join(ids[:NAMED])}{others} {verb} no reserved_usd_per_gpu_year"
+    return f"{some(ids, NAMED)} {verb} no reserved_usd_per_gpu_year"
 
 
 def by_money(scenario: Scenario) -> bool:

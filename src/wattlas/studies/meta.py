@@ -9,6 +9,7 @@ import numpy as np
 
 from wattlas.model.plan import Totals
 from wattlas.model.scenario import Scenario
+from wattlas.units import noun
 
 DERIVED = ("cost_usd", "accelerator_usd", "variable_usd", "energy_usd_per_mwh", "carbon_g_per_kwh")
 """What follows from the fields of the totals."""
@@ -93,7 +94,8 @@ def sample_words(scenario: Scenario) -> str | None:
         return None
     days = len(np.unique(hours.utc.astype("datetime64[D]")))
     return (
-        f"{days} representative days ({hours.count} steps) stand for {hours.hours.sum():,.0f} hours"
+        f"{days} representative {noun(days, 'day')} ({hours.count} {noun(hours.count, 'step')}) "
+        f"stand{'s' * (days == 1)} for {hours.hours.sum():,.0f} hours"
     )
 
 

@@ -20,6 +20,7 @@ from wattlas.placement.problem.instance import build_instance
 from wattlas.placement.tables import metrics
 from wattlas.placement.tables.changes import Matched
 from wattlas.studies.labels import class_label, class_names
+from wattlas.units import some
 
 MOVES_PER_CLASS = 3
 NAMED = 3
@@ -43,9 +44,7 @@ class PlannedMove(NamedTuple):
         """Whose demand it is, in words."""
         if not self.metros:
             return "every metro"
-        more = len(self.metros) - named
-        names = ", ".join(self.metros[:named])
-        return f"{names} and {more} more" if more > 0 else names
+        return some(self.metros, named)
 
 
 def largest_moves(scenario: Scenario) -> list[PlannedMove]:

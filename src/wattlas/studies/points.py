@@ -14,6 +14,10 @@ from wattlas.data.measured.write import columns, point_row
 from wattlas.errors import InputError, UsageError
 from wattlas.model.suggest import did_you_mean
 from wattlas.model.table import Column, Kind, Listing, table_of
+from wattlas.units import some
+
+NAMED = 3
+"""Points that a refusal names."""
 
 
 def measured_points(
@@ -55,8 +59,8 @@ def measured_points(
         [Path(f) for f in files], known, ReadingTerms(layout, prompt_share, only)
     )
     if energy_log is not None and len(measured.points) > 1:
-        names = ", ".join(o.id for o in measured.points[:3])
-        raise UsageError(f"--energy-log is the energy of one measurement; there are {names}, …")
+        names = some([point.id for point in measured.points], NAMED)
+        raise UsageError(f"--energy-log is the energy of one measurement; there are {names}.")
     return Measured(measured.points, (*measured.notes, *more))
 
 

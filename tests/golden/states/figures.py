@@ -30,6 +30,7 @@ from wattlas.studies.figures import (
     frontier,
     saving,
     tier_shares,
+    tier_utility,
     why,
 )
 from wattlas.studies.findings import Findings, _frontiers, _traced
@@ -111,6 +112,10 @@ def _figures(folder: Path) -> Iterator[str]:
         table = tier_shares.shares(SimpleNamespace(tiers=whole))  # type: ignore[arg-type]
         yield from table_lines("tier_shares", {k: v[::7] for k, v in dict(table or {}).items()})
     yield str(tier_shares.shares(SimpleNamespace(tiers=None)))  # type: ignore[arg-type]
+    served = service(2, 1, 3)
+    many = SimpleNamespace(market=market(served, people(3 * 800, 1), PRICE), service=served)
+    rows = list(tier_utility.utility(s, many, None))  # type: ignore[arg-type]
+    yield from table_lines("of many users", table_of(rows[::83]) or {})
     bare = FleetAnswer(_fleet(s))
     yield str(fleet_reach.fleet_reach(SimpleNamespace(fleet=bare)))  # type: ignore[arg-type]
     yield str(fleet_reach.fleet_reach(SimpleNamespace(fleet="why")))  # type: ignore[arg-type]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import re
 import shlex
 import signal
 from collections.abc import Callable, Iterator
@@ -25,11 +26,16 @@ from tests.golden.printed import (
 from tests.golden.states.tiers import line
 from wattlas.cli import _terminate, run
 from wattlas.report.view import _json
+from wattlas.studies import points
 from wattlas.studies.export.schedule import _places as places_of
+from wattlas.studies.export.weights import _notes as weights_notes
 from wattlas.studies.sweeps import cluster
+from wattlas.studies.sweeps.found import _short
 from wattlas.studies.training import OpenPlaces
+from wattlas.units import some
 
 NAN = float("nan")
+CONSTANT = re.compile(r"(?m)^(_?[A-Z][A-Z0-9_]*(?:, [A-Z_]+)*)(?:: [^=\n]+)? = ")
 
 
 def _odds(folder: Path) -> Iterator[str]:
@@ -64,6 +70,7 @@ def _odds(folder: Path) -> Iterator[str]:
         quick.setattr(cluster, "CONNECT_S", 9.0)
         quick.setattr(cluster, "LOOK_EVERY_S", 0.0)
         yield str(cluster._enough("x", None, lambda: next(come)))
+        yield from _named(quick)
     routing = SimpleNamespace(regions=("a", "b", "unserved"), points=("p", "q"))
     for share in ([0.25, 0.25, 0.5], [0.6, 0.4, 0.0], [0.2, 0.0, 0.8]):
         some = SimpleNamespace(
@@ -91,6 +98,55 @@ def _odds(folder: Path) -> Iterator[str]:
     )
     for name in names:
         yield from _signatures(f"wattlas.{name}")
+    for name in ("studies", "report", "tiers", "cli", "compiled"):
+        yield from _constants(f"wattlas.{name}")
+
+
+def _named(quick: pytest.MonkeyPatch) -> Iterator[str]:
+    """Sentences that name a few of many, and errors that are long."""
+    for count in (1, 3, 4, 5, 6, 7):
+        names = [f"n{n}" for n in range(count)]
+        yield some(names, 3)
+        world = SimpleNamespace(
+            classes=[SimpleNamespace(id="A", state=None)], share_caps=(),
+            metros=[SimpleNamespace(id=name) for name in [*names, "heard"]],
+        )  # fmt: skip
+        heard = SimpleNamespace(klass="A", metros=("heard",))
+        yield str(list(weights_notes(world, (heard,))))  # type: ignore[arg-type]
+        read = points.Measured(tuple(SimpleNamespace(id=name) for name in names), ())
+        quick.setattr(points, "read_points", lambda *_, read=read: read)
+        quick.setattr(points, "log_energy", lambda *_: "log")
+        yield from tried(lambda: points.measured_points(["f"], energy_log="log").notes)
+    for length in (199, 200, 201):
+
+        def fails(length: int = length) -> None:
+            with cluster._connecting("ray://x"):
+                raise ValueError("\n ".join(["a", "b" * (length - 3) + "z"]))
+
+        yield from tried(fails)
+    for length in (159, 160, 161):
+        yield _short(f"a \n{'b' * (length - 3)}z")
+    yield f"{_short(None)!r} {_short('abcd', 4)} {_short('abcde', 4)}"
+
+
+def _constants(package: str) -> Iterator[str]:
+    """What the numbers are that the modules of a package name."""
+    root = importlib.import_module(package)
+    for module in sorted(m.name for m in pkgutil.walk_packages(root.__path__, f"{package}.")):
+        members = importlib.import_module(module)
+        found = CONSTANT.findall(inspect.getsource(members))
+        names = [name for names in found for name in names.split(", ")]
+        told = {name: getattr(members, name, None) for name in names}
+        said = [f"{name} {value}" for name, value in told.items() if _is_figure(value)]
+        if said:
+            yield f"{module.removeprefix('wattlas.')}: {'; '.join(said)}"
+
+
+def _is_figure(value: Any) -> bool:
+    """Whether a constant is a number, or numbers beside each other: words are read elsewhere."""
+    if isinstance(value, tuple):
+        return any(map(_is_figure, value))
+    return type(value) in (int, float) and value == value
 
 
 def _signatures(package: str) -> Iterator[str]:

@@ -42,7 +42,7 @@ from wattlas.studies.sweeps import carry_out, local
 from wattlas.studies.training import Episodes
 from wattlas.tiers.binned import Choosers, OfferAxes, _chosen, _edges, user_sums
 from wattlas.tiers.choices import Spread, _range, scale_of, spread_of, tasks_of, term_values
-from wattlas.tiers.ends import wrong_signs
+from wattlas.tiers.ends import beyond, wrong_signs
 from wattlas.tiers.estimate import clustered
 from wattlas.tiers.fit import fit
 from wattlas.tiers.goal import CARBON
@@ -189,6 +189,9 @@ def _choices(_folder: Path) -> Iterator[str]:
                 some = [replace(figure(name, value, error, SHARE))]
                 with contextlib.suppress(KeyError):
                     yield str([(p.where, p.what) for p in wrong_signs(some, additive=additive)])
+    for value in (-2e-9, -5e-10, 0.0, 0.5, 1.0, 1.0 + 5e-10, 1.0 + 2e-9):
+        some = [figure("x", value, 0.1, SHARE), figure("y", value, 0.1, "USD")]
+        yield str([end for end, _ in beyond(some)])
     yield from table_notes(
         base, replace(scale, accuracy_min=0.65, latency_max_ms=800.0), False, 10.0
     )

@@ -20,6 +20,7 @@ from wattlas.model.table import Listing
 from wattlas.model.waiting import Waits
 from wattlas.placement.fleet.certificate import FleetCertificate
 from wattlas.placement.fleet.patience import Patience
+from wattlas.replays.service.serving import Serving
 from wattlas.studies import fleet_answer as answers
 from wattlas.studies.fleet_tables import fleet_meta, fleet_reach_table, fleets_table, skipped
 from wattlas.studies.fleets import (
@@ -36,6 +37,7 @@ from wattlas.studies.labels import named
 from wattlas.studies.meta import headline, limit_sentences, sample_words
 from wattlas.studies.moves import Moves, PlannedMove
 from wattlas.studies.plan_listings import caps_listing, plan_mapping, regions_listing, shadow_prices
+from wattlas.studies.replays import _notes as replay_notes
 from wattlas.studies.waits import patience_listing, patience_table, waits_listing, waits_mapping
 
 NAN = float("nan")
@@ -275,6 +277,7 @@ def _about(_folder: Path) -> Iterator[str]:
         {"regions": dear},
         {"regions": dear, "reserved_gpu": np.zeros((3, 3))},
         {"regions": mixed, "reserved_gpu": np.zeros((3, 3))},
+        {"regions": dear, "reserved_gpu": np.diag([1.0, 0.0, 0.0])},
         {"signals": replace(s.signals, marginal_g_per_kwh=None)},
         {
             "signals": replace(
@@ -288,6 +291,13 @@ def _about(_folder: Path) -> Iterator[str]:
         yield f"== {sorted(changes)}"
         yield from limit_sentences(replace(s, **changes))
     yield str(bought.only_on_demand)
+    run = SimpleNamespace(notes=("once", "once"), metered=None)
+    for names, told in ((["nearest"], []), (["greedy", "uniform", "a:b"], ["a:b"]),
+                        (["a:b", "a:c"], ["a:c", "a:b"])):  # fmt: skip
+        for most in ([[5.0, 5.0], [5.0, np.inf]], [[np.inf, np.inf]], [[5.0, 6.0]]):
+            limits = SimpleNamespace(most_gpu=np.array(most))
+            runs = dict.fromkeys(names, (run, run))
+            yield str(replay_notes(limits, runs, Serving({}), told))  # type: ignore
     for weight in ([1.0, 1.0, 1.0], [1.0, 1.0, 3.5], [2.0, 2.0, 2.0]):
         hours = replace(s.hours, weight=np.array(weight))
         yield str(sample_words(replace(s, hours=hours)))

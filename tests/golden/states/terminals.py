@@ -102,7 +102,7 @@ def _terminals(_folder: Path) -> Iterator[str]:
     with contextlib.redirect_stdout(out):
         common.print_json({"x": "é→", "n": NAN, "p": Path("a")})
     yield out.getvalue()
-    for text in ("a\x00b", "é→", "a\tb\nc", "\ud800", "√𝛼"):
+    for text in ("a\x00b", "é→", "a\tb\nc", "\ud800", "√𝛼", "ÿĀ", "\uffff\U00010000"):
         for encoding in ("utf-8", "ascii", "latin-1", "cp1252"):
             yield ascii(streams.fitting(streams.visible(text), encoding))
         yield f"{streams.one_line(text)!a} {streams.holds(text, SimpleNamespace(encoding='ascii'))}"

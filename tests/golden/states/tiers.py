@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +39,20 @@ from wattlas.tiers.resized import Delivered, best_resized, judged
 from wattlas.tiers.savings import degraded_between, emitted_g, rule_share, savings
 from wattlas.tiers.selection import groups, segments
 from wattlas.tiers.sensitivity import Billing, passes, sensitivities
-from wattlas.tiers.share import against_blind, decide, green_share, least_mean_g, shares_at
+from wattlas.tiers.share import (
+    against_blind,
+    decide,
+    green_share,
+    least_mean_g,
+    series_problems,
+    shares_at,
+)
+from wattlas.tiers.targets import _problems as target_problems
 from wattlas.tiers.targets import targets
 from wattlas.tiers.utility import Taste, accuracy_score, default_scale, latency_score, quality
 from wattlas.tiers.verdict import offer_verdict, profit_share
 
+NAN = float("nan")
 RULES = ("percentile", "budget", "blind")
 FULL = np.array([50.0, 80.0, 80.0, 20.0, 100.0, 60.0])
 GREEN = np.array([30.0, 40.0, 40.0, 25.0, 90.0, 60.0])
@@ -234,6 +244,11 @@ def _goals(_folder: Path) -> Iterator[str]:
                     value, where = goal.along(table.of_fallback(f), f)
                     yield line([*np.where(np.isfinite(value), value, -1.0), *where])
                 yield line(goal.rooms_usd(sold, beside(sold), one))
+    every = np.ones(table.adoption.shape)
+    for usd, kg, gained in ((1, 1, 1), (1, 1, 0), (1, 1, -1), (0, 1, 1), (1, 0, 1), (-1, 1, 1)):
+        even = replace(table, profit_gain_usd=usd * every, carbon_saved_kg=kg * every,
+                       gained_usd=gained * every)  # fmt: skip
+        yield str([len(pareto(sold, even, fair=fair)) for fair in (True, False)])
     base = judge(sold, one)
     for objective in (PROFIT, CARBON):
         for changes in (
@@ -391,6 +406,60 @@ def _met(whole: Menu) -> Any:
     return PerceivedPoints(whole.accuracy, whole.service_ms, np.zeros(len(whole.ids)))
 
 
+def _refused(_folder: Path) -> Iterator[str]:
+    """What users, offers, series and menus may not be: on either side of each bound."""
+
+    def said(call: Callable[[], object]) -> str:
+        return " | ".join(fault_lines(call))
+
+    two, served = people(2, 3), service(5, 2, 3)
+    for values in ([-1e-9, 0.5], [0.0, 1.0], [0.5, 1 + 1e-9], [NAN, 0.1], [0.5], []):
+        column = np.array(values)
+        for name in ("consciousness", "weight_accuracy", "curvature", "usd_per_utility"):
+            taste = replace(two.taste, **{name: column})
+            yield f"{name} {values}: {said(lambda t=taste: replace(two, taste=t))}"
+    for asked in ([0.0, 1.0], [0.0, 0.0], [-1e-9, 1.0], [NAN, 1.0]):
+        yield f"requests {asked}: {said(lambda a=asked: replace(two, requests=np.array(a)))}"
+    for name in ("status_quo_usd", "scale_usd"):
+        for value in (-1e-9, 0.0, NAN):
+            yield f"{name} {value}: {said(lambda n=name, v=value: replace(two, **{n: v}))}"
+    none = np.zeros(0)
+    yield said(lambda: replace(two, taste=Taste(none, none, none, none, none), requests=none))
+    for price in (-1.0, 0.0, 1e-9, np.inf, NAN):
+        yield f"price {price}: {said(lambda p=price: market(served, two, p))}"
+    for usable in (-1e-9, 0.0, 1.0, 1 + 1e-9, NAN, np.array([0.5, 2.0]), np.array([0.5, 1.0])):
+        yield f"usable {usable}: {said(lambda u=usable: market(served, two, PRICE, usable=u))}"
+    best, slow = served.full_accuracy, served.full_latency_ms
+    cases = [(accuracy, slow) for accuracy in (-1e-9, 0.0, 1.0, 1 + 1e-9, best + 1e-9)]
+    for accuracy, late in (*cases, (best, slow - 1), (best + 1e-9, slow - 1)):
+        odd = replace(served, accuracy=np.array([accuracy, 0.5]), latency_ms=np.full(2, late))
+        yield f"point {accuracy:.3g} {late:g}: {said(lambda o=odd: market(o, two, PRICE))}"
+    for cap, pue in ((0.0, 1.0), (1e-9, 1.0), (NAN, 1 - 1e-9), (1.0, np.inf), (1.0, NAN)):
+        yield f"cap {cap} pue {pue}: {' | '.join(map(str, target_problems(cap, pue)))}"
+    full = np.array([5.0, 0.0])
+    series: tuple[tuple[Any, Any, Any, float, str], ...] = (
+        (full, full, full, 0.0, "budget"), (full, full, full, -1e-9, "odd"),
+        (full, full, full, np.inf, "blind"), (full, full, full, NAN, "blind"),
+        (full, 2 * full, full, 1.0, "blind"), (full, full * (1 + 5e-13), full, 1.0, "blind"),
+        (full, full, 0 * full, 1.0, "blind"), (full, full[:1], none, 1.0, "blind"),
+        (none, none, none, 1.0, "blind"), (full - 1, full, full - 1, 1.0, "blind"),
+        (full, np.array([5.0, NAN]), np.array([np.inf, 1.0]), 1.0, "blind"),
+    )  # fmt: skip
+    for truth, green, demand, cap, rule in series:
+        problems = series_problems(truth, green, demand, [cap, 1.0], rule)
+        yield f"{truth} {green} {demand} {cap} {rule}: {' | '.join(map(str, problems))}"
+    for ledger in (
+        CatchUp(0, 2.0, 1),
+        CatchUp(1, 0.0, 1),
+        CatchUp(1, -1e-9, 1),
+        CatchUp(1, 2.0, 0),
+    ):
+        yield f"{ledger}: {said(lambda c=ledger: plan_ahead(full, full, 1.0, ledger=c))}"
+    for seen in (full, full[:1], full - 1, np.array([5.0, np.inf]), np.array([NAN, 5.0])):
+        made_of = partial(plan_ahead, full, full, 1.0, ledger=CatchUp(1, 0.0, 1))
+        yield f"forecast {seen}: {said(lambda f=seen, m=made_of: m(forecast_full_g=f))}"
+
+
 CASES: dict[str, Callable[[Path], Iterator[str]]] = {
     "share_rules": _rules,
     "share_ahead": _ahead,
@@ -398,4 +467,5 @@ CASES: dict[str, Callable[[Path], Iterator[str]]] = {
     "tier_goals": _goals,
     "tier_assumed": _assumed,
     "tier_tastes": _tastes,
+    "tier_refused": _refused,
 }

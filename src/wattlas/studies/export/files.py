@@ -18,6 +18,7 @@ SWAP = "swap.sh"
 HOURS = "hours"
 """The folder of the files by hour."""
 Documents = Callable[[Weights, Setting, int], Sequence[Mapping[str, Any]]]
+OfAllHours = Callable[[Weights, Setting], Sequence[Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class Format:
     label: str
     file: str
     documents: Documents
-    whole: Documents | None = None
-    once: Mapping[str, Documents] | None = None
+    whole: OfAllHours | None = None
+    once: Mapping[str, OfAllHours] | None = None
     endings: tuple[str, ...] = (".yaml", ".yml")
 
 
@@ -41,8 +42,8 @@ FORMATS: dict[str, Format] = {
         "Envoy",
         envoy.ROUTES_FILE,
         lambda w, s, hour: [envoy.route_file(w, s, hour)],
-        whole=lambda w, s, _hour: [envoy.bootstrap(w, s)],
-        once={"envoy.yaml": lambda w, s, _hour: [envoy.bootstrap(w, s, watch=True)]},
+        whole=lambda w, s: [envoy.bootstrap(w, s)],
+        once={"envoy.yaml": lambda w, s: [envoy.bootstrap(w, s, watch=True)]},
         endings=(".yaml", ".yml", ".json"),
     ),
     "litellm": Format("LiteLLM", "config.yaml", lambda w, s, hour: [litellm.config(w, s, hour)]),
@@ -55,7 +56,8 @@ FORMATS: dict[str, Format] = {
 def single_file(weights: Weights, setting: Setting, name: str, ending: str = ".yaml") -> str:
     """The text of one file that holds everything, for one table for all hours."""
     gateway = FORMATS[name]
-    documents = (gateway.whole or gateway.documents)(weights, setting, 0)
+    make, of_hour = gateway.whole, gateway.documents
+    documents = of_hour(weights, setting, 0) if make is None else make(weights, setting)
     if ending == ".json":
         return json.dumps(documents[0], indent=2, ensure_ascii=False) + "\n"
     return yaml_text(documents, _head(weights))
@@ -69,7 +71,7 @@ def folder_files(weights: Weights, setting: Setting, name: str) -> dict[str, str
     """
     gateway = FORMATS[name]
     files = {
-        other: yaml_text(make(weights, setting, 0), _head(weights))
+        other: yaml_text(make(weights, setting), _head(weights))
         for other, make in (gateway.once or {}).items()
     }
     if not weights.by_hour:

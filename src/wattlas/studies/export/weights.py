@@ -22,10 +22,13 @@ from wattlas.model.workload import State
 from wattlas.placement.compare.fixed_shares import HOURS_PER_DAY, SHARE, FixedShares
 from wattlas.studies.findings import Findings, Progress
 from wattlas.studies.kept_saving import keeps, kept_kg, kept_usd
+from wattlas.units import some
 
 KINDS = ("cost", "carbon")
 REFUSED = "unserved"
 """What stands for a region where requests are not served."""
+SILENT_NAMED = 5
+"""Metros without requests that a note names."""
 
 
 @dataclass(frozen=True)
@@ -190,8 +193,8 @@ def _notes(scenario: Scenario, rules: tuple[Rule, ...]) -> Iterator[str]:
     for klass in scenario.classes:
         silent = [m.id for m in scenario.metros if (klass.id, m.id) not in known]
         if silent:
-            shown = ", ".join(silent[:5]) + (f" and {len(silent) - 5} more" * (len(silent) > 5))
-            yield f"Class {klass.id} has no requests from {shown}: no weights lead from there"
+            where = some(silent, SILENT_NAMED)
+            yield f"Class {klass.id} has no requests from {where}: no weights lead from there"
     sticky = [klass.id for klass in scenario.classes if klass.state is State.STICKY]
     if sticky:
         yield (

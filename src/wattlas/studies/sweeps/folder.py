@@ -24,6 +24,7 @@ from wattlas.errors import InputError, Problem, UsageError
 from wattlas.studies.sweeps.change import Written
 from wattlas.studies.sweeps.design import Axis, DesignKind, Point, SweepDesign
 from wattlas.studies.sweeps.statement import differences, inputs_of, statement
+from wattlas.units import some
 
 if TYPE_CHECKING:
     import polars as pl
@@ -239,5 +240,5 @@ def _refuse_others(folder: Path) -> None:
         names = sorted(p.name for p in folder.iterdir())
         others = [name for name in names if not is_temporary(name) and name != RUNS]
         if others:
-            named = ", ".join(others[:SHOWN]) + (", …" if len(others) > SHOWN else "")
+            named = some(others, SHOWN)
             raise UsageError(f"{folder} holds other things ({named}). Name a new folder.")

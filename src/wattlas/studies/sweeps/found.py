@@ -14,6 +14,7 @@ from wattlas.studies.meta import described
 from wattlas.studies.sweeps.design import DesignKind
 from wattlas.studies.sweeps.folder import REPORT, TABLE, SweepFolder
 from wattlas.studies.sweeps.ranking import COLUMNS, ranking
+from wattlas.units import noun
 
 if TYPE_CHECKING:
     import polars as pl
@@ -81,7 +82,8 @@ class SweepFindings(Tables):
     def sentence(self) -> str:
         """The answer in one sentence."""
         design = self.sweep.design
-        over = f"Over {self.rows.height:,} runs of {design.verb}"
+        many = self.rows.height
+        over = f"Over {many:,} {noun(many, 'run')} of {design.verb}"
         top = next((row for row in self.ranked if row["rank"] == 1), None)
         if top is None:
             return f"{over}, none has a result."
@@ -121,8 +123,9 @@ class SweepFindings(Tables):
 
     def failed_words(self) -> str:
         """How many runs failed."""
-        many = self.failed.height
-        return f"{many:,} of {self.rows.height:,} runs failed; sweep.parquet has their errors"
+        many = self.rows.height
+        failed = f"{self.failed.height:,} of {many:,} {noun(many, 'run')} failed"
+        return f"{failed}; sweep.parquet has their errors"
 
     def json(self) -> dict[str, Any]:
         """What `--json` prints."""

@@ -75,7 +75,8 @@ def _effects(design: SweepDesign, runs: pl.DataFrame, metric: str) -> tuple[list
             "first": between / variance if variance > 0 else 0.0,
         })  # fmt: skip
     left = runs.height - good.height
-    return rows, f"{left:,} runs without a result are left out of the means" if left else ""
+    are = "run without a result is" if left == 1 else "runs without a result are"
+    return rows, f"{left:,} {are} left out of the means" if left else ""
 
 
 def _said(axis: Axis, value: Any) -> str:
