@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.policy.forecasts.test_forecasts import HOURS, START, world
-from wattlas.policy.forecasts import own
+from wattlas.policy.forecasts import neighbours, own
 from wattlas.policy.forecasts.features import PreparedHistory, features
 from wattlas.policy.forecasts.history import History, Known, is_published
 from wattlas.policy.forecasts.models import boosted
@@ -221,7 +221,8 @@ def test_the_next_horizon_serves_those_between(monkeypatch: pytest.MonkeyPatch) 
     hour = np.zeros((2, len(issued)), dtype=np.int64)
     for ahead_h, place in {13: 0, 18: 0, 19: 1, 24: 1, 40: 1}.items():
         known = features(past, issued, ahead_h)
-        x = columns(past, issued, ahead_h, known)
+        beside = neighbours.beside(neighbours.published(past, known), mine.near).astype(np.float32)
+        x = np.concatenate([columns(past, issued, ahead_h, known), beside], axis=-1)
         hour[:] = history.local_hour(issued + ahead_h) % 24
         linear, _ = mine.changes(past, issued, ahead_h, known)
         np.testing.assert_allclose(linear, mine.linear[place].change(x, hour))

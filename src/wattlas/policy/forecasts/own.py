@@ -1,7 +1,8 @@
 """What is learnt of each series by itself: a linear model by hour of the day, and a few trees.
 
 A model of all series has to serve them alike. One of a single series has fewer rows, and learns
-what tells the most there. They err in different ways: the mean of all errs less than any.
+what tells the most there, such as the price of a market beside it. They err in different ways: the
+mean of all errs less than any.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from wattlas.policy.forecasts.features import (
     features,
 )
 from wattlas.policy.forecasts.history import HOURS_PER_DAY, History, Known, is_published
+from wattlas.policy.forecasts.neighbours import beside, neighbours, published
 from wattlas.policy.forecasts.trees import informed, regressor
 
 MOST_SERIES = 40
@@ -73,7 +75,7 @@ def columns(
     ):
         if any(kind is not Known.MEASURED for kind in known):
             about += _about(history, change, known, issued, ahead_h)
-    day = history.local_hour(target) // HOURS_PER_DAY % DAYS_PER_WEEK
+    day = _local_day(history, target)
     days = [(day == each).astype(float) for each in range(DAYS_PER_WEEK)]
     added = np.stack([*before, *about, *days], axis=-1)
     shared = of_all.x[..., : -1 - WEATHER_COLUMNS * len(prepared.weather)]
@@ -184,21 +186,24 @@ class Own:
     trees: tuple[Any | None, ...]
     known: np.ndarray
     """Columns (series, F) that a series has learnt from."""
+    near: np.ndarray
+    """Its `neighbours`, whose columns stand last."""
 
     def changes(
         self, prepared: PreparedHistory, issued: np.ndarray, ahead_h: int, of_all: Features
     ) -> np.ndarray:
         """(2, series, n) as either model expects it, nan where a series has none, or something is
         known that it has not learnt from. The next horizon's linear model serves those between."""
-        x = columns(prepared, issued, ahead_h, of_all)
+        told = beside(published(prepared, of_all), self.near)
+        x = _with(columns(prepared, issued, ahead_h, of_all), told)
         if x.shape[-1] != self.known.shape[1]:  # another kind of signal is published
             return np.full((2, *x.shape[:2]), np.nan)
         hour = _local_hour(prepared.history, issued + ahead_h)
         linear = self.linear[min(bisect_left(self.ahead_h, ahead_h), len(self.linear) - 1)]
-        grown = np.full(x.shape[:2], np.nan)
+        grown, base = np.full(x.shape[:2], np.nan), np.concatenate([of_all.x[..., :-1], told], -1)
         for n, model in enumerate(self.trees):
             if model is not None and len(issued):
-                grown[n] = model.predict(of_all.x[n, :, :-1])
+                grown[n] = model.predict(base[n])
         # A clue that was not published while these learnt says nothing to them, and much to others.
         news = (np.isfinite(x) & ~self.known[:, None]).any(axis=-1)
         return np.where(news, np.nan, np.stack([linear.change(x, hour), grown]))
@@ -217,28 +222,40 @@ def own_models(
     learns = np.min([each.sum(axis=1) for each in known], axis=0) >= LEAST_ROWS
     if not learns.any():
         return None
+    farthest = samples[-1]
+    near = neighbours(farthest.told, farthest.change, farthest.day, LEAST_ROWS)
+    told = [beside(each.told, near) for each in samples]
+    xs = [_with(each.x, part) for each, part in zip(samples, told, strict=True)]
     every = len(ahead_h)  # as many rows for the trees of a band as for a linear model
-    base = np.concatenate([each.base[:, ::every] for each in samples], axis=1)
+    base = np.concatenate(
+        [np.concatenate([each.base, part], axis=-1)[:, ::every]
+         for each, part in zip(samples, told, strict=True)], axis=1,
+    )  # fmt: skip
     change = np.concatenate([each.change[:, ::every] for each in samples], axis=1)
     return Own(
         tuple(ahead_h),
-        tuple(Linear.of(each.x, each.change, each.hour, learns) for each in samples),
+        tuple(Linear.of(x, each.change, each.hour, learns)
+              for x, each in zip(xs, samples, strict=True)),
         tuple(_grown(*pair, seed) if learns[n] else None
               for n, pair in enumerate(zip(base, change, strict=True))),
-        np.any([(np.isfinite(each.x) & use[..., None]).any(axis=1)
-                for each, use in zip(samples, known, strict=True)], axis=0),
+        np.any([(np.isfinite(x) & use[..., None]).any(axis=1)
+                for x, use in zip(xs, known, strict=True)], axis=0),
+        near,
     )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class _Sample:
-    """Targets of one horizon: columns of the linear model `x` (series, n, F) and of the trees
-    `base`, and by series and target the `change` and the local `hour`."""
+    """Targets of one horizon: columns of the linear model `x` (series, n, F), of the trees `base`
+    and of what is `published` (`told`), and by series and target the `change`, the local `hour` and
+    the weekday `day`."""
 
     x: np.ndarray
     base: np.ndarray
+    told: np.ndarray
     change: np.ndarray
     hour: np.ndarray
+    day: np.ndarray
 
 
 def _sample(prepared: PreparedHistory, first: int, ahead_h: int, seed: int) -> _Sample:
@@ -251,8 +268,10 @@ def _sample(prepared: PreparedHistory, first: int, ahead_h: int, seed: int) -> _
     return _Sample(
         columns(prepared, target - ahead_h, ahead_h, of_all),
         of_all.x[..., :-1],
+        published(prepared, of_all),
         teaching(history, target, ahead_h, of_all),
         _local_hour(history, target),
+        _local_day(history, target),
     )
 
 
@@ -277,3 +296,15 @@ def _grown(x: np.ndarray, change: np.ndarray, seed: int) -> Any:
 def _local_hour(history: History, hour: np.ndarray) -> np.ndarray:
     """Hour of the day by local clocks, (series, n)."""
     return np.asarray(history.local_hour(hour) % HOURS_PER_DAY).astype(np.int64)
+
+
+def _local_day(history: History, hour: np.ndarray) -> np.ndarray:
+    """Day of the week by local clocks, (series, n); 0 is a Thursday."""
+    day = history.local_hour(hour) // HOURS_PER_DAY % DAYS_PER_WEEK
+    return np.asarray(day).astype(np.int64)
+
+
+def _with(x: np.ndarray, told: np.ndarray) -> np.ndarray:
+    """Columns of the linear models and those of the neighbours, cut alike."""
+    cut = np.clip(told, -MOST_DEVIATION, MOST_DEVIATION).astype(np.float32)
+    return np.concatenate([x, cut], axis=-1)
