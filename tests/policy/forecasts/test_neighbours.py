@@ -50,6 +50,8 @@ def test_neighbours_by_plain_loops() -> None:
     change[0] += 0.5 * np.clip(told[1, :, 0], -8, 8) - 0.9 * told[2, :, 0] + 2.0 * told[4, :, 0]
     change[1] -= 0.4 * told[0, :, 0]
     change[2, ::2] = np.nan  # 350 hours are known
+    change[3] += told[2, :, 0]
+    change[3, :300] = np.nan  # 400 are
     change[0, 301:] -= 2.0 * told[4, 301:, 0]
     change[0, :301] = draw.normal(0.0, 1.0, 301) - 0.9 * told[2, :301, 0] + 2.0 * day[0, :301]
     wanted = []
@@ -70,7 +72,7 @@ def test_neighbours_by_plain_loops() -> None:
     assert made.tolist() == wanted
     assert wanted[0] == [2, 1]
     assert wanted[1] == [0, -1]
-    assert wanted[2:] == [[-1, -1]] * 4
+    assert wanted[2:] == [[-1, -1], [2, -1], [-1, -1], [-1, -1]]
     assert neighbours(told, change, day, size + 1).shape == (6, 0)
     still = np.zeros((2, size, 2))
     assert neighbours(still, change[:2], day[:2], least).shape == (2, 0)
