@@ -47,13 +47,13 @@ def test_neighbours_by_plain_loops() -> None:
     told[4, :301] = np.nan  # 399 hours are known
     told[5] = np.nan
     change = draw.normal(0.0, 1.0, (6, size)) + 2.0 * day
-    change[0] += 0.5 * np.clip(told[1, :, 0], -8, 8) - 0.9 * told[2, :, 0] + 2.0 * told[4, :, 0]
     change[1] -= 0.4 * told[0, :, 0]
     change[2, ::2] = np.nan  # 350 hours are known
-    change[3] += told[2, :, 0]
+    change[0] += 0.7 * np.clip(told[1, :, 0], -8, 8) - 1.6 * told[2, :, 0] + told[0, :, 0]
+    change[0] += 0.7 * told[3, :, 0]  # the third
+    told[4, 301:, 0] = change[0, 301:]
+    change[3] += told[2, :, 0] + 0.17 * np.clip(told[1, :, 0], -8, 8)  # too weak for few hours
     change[3, :300] = np.nan  # 400 are
-    change[0, 301:] -= 2.0 * told[4, 301:, 0]
-    change[0, :301] = draw.normal(0.0, 1.0, 301) - 0.9 * told[2, :301, 0] + 2.0 * day[0, :301]
     wanted = []
     for n in range(6):
         sizes = {}
@@ -100,6 +100,20 @@ def test_what_is_published_is_the_clue_or_the_signal_itself() -> None:
         assert set(np.isfinite(told[1]).ravel()) == {True, False}
 
 
+def test_the_farthest_horizon_of_a_band_says_who_is_beside(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing is published about a target two days ahead: the band has no neighbours."""
+    monkeypatch.setattr(own, "LEAST_ROWS", 200)
+    prepared = PreparedHistory.of(_beside().until(24 * 60))
+    shapes = []
+    for ahead_h in ((36,), (36, 48)):
+        made = own_models(prepared, 24 * 40, ahead_h, 0)
+        assert made is not None
+        shapes.append(made.near.shape)
+    assert shapes == [(2, 1), (2, 0)]
+
+
 def test_models_look_at_their_neighbours(mine: Own) -> None:
     """At what is published there, cut at ten usual changes for the linear one: what is published
     later changes nothing, what is published does."""
@@ -117,10 +131,11 @@ def test_models_look_at_their_neighbours(mine: Own) -> None:
     x = np.concatenate([x, np.clip(np.stack([theirs, nothing]), -10.0, 10.0)], axis=-1)
     hour = (issued + 24 + np.zeros((2, 1), dtype=np.int64)) % 24
     np.testing.assert_allclose(told[0], mine.linear[0].change(x, hour), rtol=1e-5)
-    trees = mine.trees[0]
-    assert trees is not None
-    grown = trees.predict(np.concatenate([known.x[0, :, :-1], theirs], axis=-1))
-    np.testing.assert_allclose(told[1, 0], grown)
+    for n, seen in enumerate((theirs, nothing)):
+        trees = mine.trees[n]
+        assert trees is not None
+        grown = trees.predict(np.concatenate([known.x[n, :, :-1], seen], axis=-1))
+        np.testing.assert_allclose(told[1, n], grown)
     later, sooner = history.clue.copy(), history.clue.copy()
     later[:, 24 * 82 :] = 9e3  # tomorrow ends there
     sooner[1, 24 * 80 + 22] += 300.0

@@ -135,7 +135,7 @@ def own_models(
     learns = np.min([each.sum(axis=1) for each in known], axis=0) >= LEAST_ROWS
     if not learns.any():
         return None
-    farthest = samples[-1]
+    farthest = samples[-1]  # what is published for it is for the nearer ones, too
     near = neighbours(farthest.told, farthest.change, farthest.day, LEAST_ROWS)
     told = [beside(each.told, near) for each in samples]
     xs = [_with(each.x, part) for each, part in zip(samples, told, strict=True)]
