@@ -8,11 +8,19 @@ import numpy as np
 import pytest
 
 from tests.policy.forecasts.test_forecasts import HOURS, START, world
-from wattlas.policy.forecasts import own
+from wattlas.policy.forecasts import neighbours, own
 from wattlas.policy.forecasts.features import PreparedHistory, features
 from wattlas.policy.forecasts.history import History, Known, is_published
+from wattlas.policy.forecasts.linear import (
+    LEAST_RESIDUAL,
+    RIDGE,
+    ROUNDS,
+    SHARED_ROWS,
+    Linear,
+    _weights,
+)
 from wattlas.policy.forecasts.models import boosted
-from wattlas.policy.forecasts.own import Linear, columns, own_models, teaching
+from wattlas.policy.forecasts.own import columns, own_models, teaching
 
 
 def _columns(history: History, issued: np.ndarray, ahead_h: int) -> np.ndarray:
@@ -96,9 +104,9 @@ def test_weights_by_plain_least_squares() -> None:
     changes = [(row @ [1.0, -2.0, 0.0, 0.5] + draw.laplace(size=len(row))).astype(np.float32)
                for row in rows]  # fmt: skip
     weighs = [np.ones(40), np.ones(25)]
-    for _ in range(own.ROUNDS):
+    for _ in range(ROUNDS):
         wanted = []
-        share = own.SHARED_ROWS / 65
+        share = SHARED_ROWS / 65
         for mine in range(2):
             size = weighs[mine].sum() + share * sum(w.sum() for w in weighs)
             left, right = [], []
@@ -108,14 +116,14 @@ def test_weights_by_plain_least_squares() -> None:
                     left.append(root * row)
                     right.append(root * change)
             for column in range(3):
-                left.append(np.sqrt(own.RIDGE * size) * np.eye(4)[column])
+                left.append(np.sqrt(RIDGE * size) * np.eye(4)[column])
                 right.append(0.0)
             wanted.append(np.linalg.lstsq(np.array(left), np.array(right), rcond=None)[0])
         weighs = [
-            1 / np.maximum(np.abs(changes[z] - rows[z] @ wanted[z]), own.LEAST_RESIDUAL)
+            1 / np.maximum(np.abs(changes[z] - rows[z] @ wanted[z]), LEAST_RESIDUAL)
             for z in range(2)
         ]
-    np.testing.assert_allclose(own._weights(rows, changes), wanted, atol=1e-4)
+    np.testing.assert_allclose(_weights(rows, changes), wanted, atol=1e-4)
 
 
 def test_a_linear_model_by_hour_of_the_day() -> None:
@@ -136,7 +144,7 @@ def test_a_linear_model_by_hour_of_the_day() -> None:
     assert rows[0].tolist() == pytest.approx([0.0, -2.0, 1.0], abs=1e-6)
     for centre in (0, 11, 23):
         near = np.isin(hour, [(centre - 1) % 24, centre, (centre + 1) % 24]) & known
-        alone = own._weights(
+        alone = _weights(
             [model.rows(x[z, near[z]]) for z in range(2)],
             [change[z, near[z]].astype(np.float32) for z in range(2)],
         )
@@ -221,7 +229,8 @@ def test_the_next_horizon_serves_those_between(monkeypatch: pytest.MonkeyPatch) 
     hour = np.zeros((2, len(issued)), dtype=np.int64)
     for ahead_h, place in {13: 0, 18: 0, 19: 1, 24: 1, 40: 1}.items():
         known = features(past, issued, ahead_h)
-        x = columns(past, issued, ahead_h, known)
+        beside = neighbours.beside(neighbours.published(past, known), mine.near).astype(np.float32)
+        x = np.concatenate([columns(past, issued, ahead_h, known), beside], axis=-1)
         hour[:] = history.local_hour(issued + ahead_h) % 24
         linear, _ = mine.changes(past, issued, ahead_h, known)
         np.testing.assert_allclose(linear, mine.linear[place].change(x, hour))
