@@ -52,14 +52,8 @@ _OFF = 1e-7
 
 @entry
 def solve_window(p: LevelProgram, b: WindowBasis, f: Factors, w: Work, most: int) -> int:
-    """Solve from the basis at hand, whose slots may be in any order. Returns how it ended.
-
-    With `most` below zero only the values that the last basis has under this window are found.
-    """
+    """Solve from the basis at hand, whose slots may be in any order. Returns how it ended."""
     count = w.counters
-    if most < 0:
-        set_values(p, b, f, w)
-        return OPTIMAL
     count[MOVES] = 0
     first, fresh = True, False
     while True:

@@ -8,6 +8,8 @@ by its duals equals its objective.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from wattlas.placement.window.simplex.bench import WindowBench
@@ -90,8 +92,9 @@ class _Run:
         if self.bench.solve(self.off, _MOST_PER_ROW * len(basis.slot)) != OPTIMAL:
             return None
         self.pivots += int(self.bench.work.counters[MOVES])
-        noisy = _flow(basis, shape[:3])
-        self.bench.evaluate(self.exact)
+        kept = self._keep(basis, _flow(basis, shape[:3]))
+        self.bench.mend(self.exact)
+        self.pivots += int(self.bench.work.counters[MOVES])
         flow = _flow(basis, shape[:3])
         dual = np.clip(basis.dual, 0.0, self.exact.top)
         money, amount, _ = self.units
@@ -101,7 +104,7 @@ class _Run:
             objective / money / amount,
             dual.reshape(shape[0], -1)[:, : shape[2]] / money,
             self.pivots,
-            self._keep(basis, noisy, flow),
+            replace(kept, level=self.plain.levels(flow)),
         )
 
     def _noise(self) -> tuple[np.ndarray, np.ndarray]:
@@ -220,14 +223,14 @@ class _Run:
         missed = max(-least, closed, over) > _KEPT or not abs(objective - bound) <= _GAP * size
         return float("nan") if missed else objective
 
-    def _keep(self, basis: WindowBasis, noisy: np.ndarray, flow: np.ndarray) -> KeptLevels:
-        """What the next window starts from."""
+    def _keep(self, basis: WindowBasis, noisy: np.ndarray) -> KeptLevels:
+        """What the next window starts from; what runs is not known yet."""
         row = -1 - basis.slot[basis.slot < 0]
         price = np.clip(basis.dual, 0.0, self.exact.top)
         price[row] = basis.price[row]
-        levels = self.plain.levels
+        level = self.plain.levels(noisy)
         return KeptLevels(
-            self.units, self.plain, self.noise, levels(flow), levels(noisy), basis.key.copy(),
+            self.units, self.plain, self.noise, level, level, basis.key.copy(),
             basis.slot.copy(), price, self.exact.top, basis.weight.copy(),
             basis.row_weight.copy(), self.benches,
         )  # fmt: skip
