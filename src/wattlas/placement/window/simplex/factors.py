@@ -17,6 +17,7 @@ from wattlas.placement.window.simplex.state import (
     HOUR,
     I8,
     PIVOTS,
+    ROW,
     VECTOR,
     Factors,
     LevelProgram,
@@ -32,6 +33,7 @@ _THRESHOLD = 0.1
 """A pivot is at least this part of the largest entry."""
 _ROUNDING = 1e-14
 _LAST = 1 << 20
+_MOST_ROUNDS = 4
 
 
 @kernel
@@ -68,14 +70,19 @@ def factorise(p: LevelProgram, b: WindowBasis, f: Factors, w: Work) -> bool:
         if b.slot[i] < 0 and b.slot[i] >= -n:
             w.tight[-1 - b.slot[i]] = False
     collect(p, b, w)
-    by_row(o, w.tight, count[COLUMNS])
-    alone = singletons(o, w.tight, count[COLUMNS])
-    rest = alone
-    for c in range(count[COLUMNS]):
-        if not o.done_column[c]:
-            o.order[rest] = c
-            rest += 1
-    if not eliminate(f, w, alone):
+    for _ in range(_MOST_ROUNDS):
+        by_row(o, w.tight, count[COLUMNS])
+        alone = singletons(o, w.tight, count[COLUMNS])
+        rest = alone
+        for c in range(count[COLUMNS]):
+            if not o.done_column[c]:
+                o.order[rest] = c
+                rest += 1
+        if eliminate(f, w, alone):
+            break
+        if not tighten(w):
+            return False
+    if count[PIVOTS] < count[COLUMNS]:
         return False
     count[FREE] = 0
     for i in range(n):
@@ -209,13 +216,19 @@ def eliminate(f: Factors, w: Work, alone: int) -> bool:
     o, x, columns = w.order, w.vec[VECTOR], w.counters[COLUMNS]
     lower, upper = f.lower, f.upper
     room = lower.at.shape[0] - x.shape[0]
-    lz, uz = 0, 0
+    lz, uz, missed = 0, 0, 0
+    w.counters[PIVOTS] = 0
     lower.start[0], upper.start[0] = 0, 0
     for k in range(columns):
         reached = column_of(o, lower, x, k)
         row = o.pivot[k] if k < alone else best_pivot(o, w, x, reached)
-        if row < 0 or abs(x[row]) < _PIVOT or lz > room or uz > room:
+        if lz > room or uz > room:
             return False
+        if row < 0 or abs(x[row]) < _PIVOT:
+            loose_row(f, w, x, reached, k)
+            lower.start[k + 1], upper.start[k + 1], f.pivot_row[k] = lz, uz, -1
+            missed += 1
+            continue
         for t in range(reached):
             i = o.reach[t]
             if i != row and abs(x[i]) > _ROUNDING:
@@ -228,8 +241,40 @@ def eliminate(f: Factors, w: Work, alone: int) -> bool:
         f.pivot_row[k], f.diagonal[k] = row, x[row]
         o.position[row], o.done_row[row] = k, True
         lower.start[k + 1], upper.start[k + 1] = lz, uz
-    w.counters[PIVOTS] = columns
-    return True
+    w.counters[PIVOTS] = columns - missed
+    return missed == 0
+
+
+@kernel
+def loose_row(f: Factors, w: Work, x: F8, reached: int, k: int) -> None:
+    """Of a column that depends on the k before it, mark the row with a basic slack that most tells
+    it from them."""
+    o, y, upper, largest, row = w.order, w.vec[ROW], f.upper, _PIVOT, -1
+    for i in range(y.shape[0]):
+        y[i] = 0.0
+    for t in range(reached):
+        y[o.reach[t]] = x[o.reach[t]]
+    for n in range(k - 1, -1, -1):
+        i = f.pivot_row[n]
+        if i >= 0 and y[i] != 0.0:
+            v = y[i] / f.diagonal[n]
+            for e in range(upper.start[n], upper.start[n + 1]):
+                y[upper.at[e]] -= upper.value[e] * v
+    for i in range(y.shape[0]):
+        if not w.tight[i] and not o.done_row[i] and abs(y[i]) > largest:
+            largest, row = abs(y[i]), i
+    if row >= 0:
+        o.done_row[row] = True
+
+
+@kernel
+def tighten(w: Work) -> bool:
+    """The marked rows are tight from now on; whether there are any."""
+    more = False
+    for i in range(w.tight.shape[0]):
+        if w.order.done_row[i] and not w.tight[i]:
+            w.tight[i], more = True, True
+    return more
 
 
 @kernel

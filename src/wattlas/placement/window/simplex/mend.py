@@ -99,7 +99,11 @@ def cheapest(p: LevelProgram, b: WindowBasis, w: Work) -> int:
             level(p, row, h, m, w.block)
             levels = b.level_price[h, m]
             for s in range(p.first[m], p.first[m + 1]):
-                costs, key, first = p.cost[h, s], b.key[h * sources + s], (h * sources + s) * regions
+                costs, key, first = (
+                    p.cost[h, s],
+                    b.key[h * sources + s],
+                    (h * sources + s) * regions,
+                )
                 for r in range(regions):
                     rise = w.block[key] - w.block[r]
                     if rise > _PIVOT and b.place[first + r] < 0:
