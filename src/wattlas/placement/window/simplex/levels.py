@@ -43,7 +43,7 @@ class LevelWindow:
     @cached_property
     def _member(self) -> np.ndarray:
         """1 where a source runs a model, (M, S)."""
-        return np.equal.outer(np.arange(self.shape[3]), self.model).astype(float)
+        return np.asarray(np.arange(self.shape[3])[:, None] == self.model, dtype=float)
 
     def levels(self, flow: np.ndarray) -> np.ndarray:
         """What runs of each model in each region, (H, M, R)."""

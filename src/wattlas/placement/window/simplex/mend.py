@@ -54,7 +54,7 @@ def mend_window(p: LevelProgram, b: WindowBasis, f: Factors, w: Work, room: int)
         if slot < 0:
             return
         count[CROSSED] = 0
-        pivot_row(b, f, w, slot, 0.0)
+        pivot_row(f, w, slot)
         entered = cheapest(p, b, w)
         if entered == NONE:
             return
