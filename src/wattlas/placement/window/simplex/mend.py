@@ -1,22 +1,25 @@
-"""What other right-hand sides bring below zero leaves the basis by pivots of the dual simplex.
+"""An optimal basis under other right-hand sides, by pivots of the dual simplex.
 
-The basis is optimal, so that duals are in order; the one column that is farthest below zero leaves
-for whatever keeps them so (Lemke, 1954). Slacks are free, and may stand on either side.
+Duals are in order, and stay so (Lemke, 1954): what is farthest off leaves the basis, a column that
+is below zero or a slack on the side of another price than its own. A slack whose dual would come to
+the price of the side where it stands takes that price instead, and stays.
 """
 
 from __future__ import annotations
 
 from wattlas.placement.engine.jit import entry, kernel
+from wattlas.placement.window.simplex.factors import factorise
 from wattlas.placement.window.simplex.pivots import (
+    REFACTOR_EVERY,
     enter,
     pivot,
     pivot_row,
     set_values,
     swap_key,
 )
-from wattlas.placement.window.simplex.pricing import level, stands_still
+from wattlas.placement.window.simplex.pricing import level, move_duals, set_duals, stands_still
 from wattlas.placement.window.simplex.ratio import breakpoints, move
-from wattlas.placement.window.simplex.solves import ftran
+from wattlas.placement.window.simplex.solves import btran_few, ftran
 from wattlas.placement.window.simplex.state import (
     COLUMN,
     CROSSED,
@@ -24,6 +27,7 @@ from wattlas.placement.window.simplex.state import (
     MOVES,
     NONE,
     NONZEROS,
+    PRICE,
     ROW,
     SIDE,
     SIGN,
@@ -43,22 +47,37 @@ _FAR = 1e300
 
 
 @entry
-def mend_window(p: LevelProgram, b: WindowBasis, f: Factors, w: Work, room: int) -> None:
-    """Values of the optimal basis at hand under other right-hand sides; pivots until no column is
-    below zero, or there is no room for etas."""
+def mend_window(p: LevelProgram, b: WindowBasis, f: Factors, w: Work, most: int) -> None:
+    """Values of the optimal basis at hand under other right-hand sides; at most so many pivots
+    until every column and slack is on its side again."""
     count = w.counters
     count[MOVES] = 0
     set_values(p, b, f, w)
-    while count[ETAS] < room:
-        slot = lowest(p, b, f, w)
+    while count[MOVES] < most:
+        if count[ETAS] >= REFACTOR_EVERY:
+            if not factorise(p, b, f, w):
+                return
+            set_values(p, b, f, w)
+            set_duals(p, b, f, w)
+        slot = farthest(p, b, f, w)
         if slot < 0:
             return
-        count[CROSSED] = 0
+        up = b.value[slot] < 0.0
         pivot_row(f, w, slot)
+        if not up:
+            for i in range(b.slot.shape[0]):
+                w.vec[ROW][i] = -w.vec[ROW][i]
         entered = cheapest(p, b, w)
+        count[MOVES] += 1
+        row = -1 - b.slot[slot]
+        if row >= 0:
+            other = p.top[row] if up else 0.0
+            if w.entering[STEP] >= abs(other - b.price[row]):
+                turn_over(p, b, f, w, slot, other)
+                continue
         if entered == NONE:
             return
-        count[MOVES] += 1
+        count[CROSSED] = 0
         enter(p, b, w, entered)
         if entered < 0:
             turn(p, b, w, -1 - entered)
@@ -70,15 +89,23 @@ def mend_window(p: LevelProgram, b: WindowBasis, f: Factors, w: Work, room: int)
 
 
 @kernel
-def lowest(p: LevelProgram, b: WindowBasis, f: Factors, w: Work) -> int:
-    """The slot of the column that is farthest below zero, which is no key any more; −1: none is."""
-    least, slot, owner = -_BELOW, -1, -1
+def farthest(p: LevelProgram, b: WindowBasis, f: Factors, w: Work) -> int:
+    """The slot of the column, no key any more, that is farthest below zero, or of the slack that
+    is farthest on the side of another price than its own; −1: none is."""
+    most, slot, owner = _BELOW, -1, -1
     for i in range(b.slot.shape[0]):
-        if b.slot[i] >= 0 and b.value[i] < least:
-            least, slot = b.value[i], i
+        row = -1 - b.slot[i]
+        if row < 0:
+            off = -b.value[i]
+        elif b.value[i] < 0.0:
+            off = -b.value[i] if b.price[row] < p.top[row] else 0.0
+        else:
+            off = b.value[i] if b.price[row] > 0.0 else 0.0
+        if off > most:
+            most, slot = off, i
     for n in range(b.key_value.shape[0]):
-        if b.key_value[n] < least:
-            least, owner = b.key_value[n], n
+        if -b.key_value[n] > most:
+            most, owner = -b.key_value[n], n
     if owner < 0:
         return slot
     w.counters[NONZEROS] = 0
@@ -86,9 +113,22 @@ def lowest(p: LevelProgram, b: WindowBasis, f: Factors, w: Work) -> int:
 
 
 @kernel
+def turn_over(
+    p: LevelProgram, b: WindowBasis, f: Factors, w: Work, slot: int, other: float
+) -> None:
+    """A basic slack costs what its other side costs, before anything would enter for it."""
+    by, row = w.vec[PRICE], -1 - b.slot[slot]
+    for i in range(by.shape[0]):
+        by[i] = 0.0
+    by[slot], b.price[row] = other - b.price[row], other
+    btran_few(f, w.counters, by)
+    move_duals(p, b, w, by)
+
+
+@kernel
 def cheapest(p: LevelProgram, b: WindowBasis, w: Work) -> int:
     """What raises the leaving variable at the least reduced cost for what it raises, by the pivot
-    row; NONE where nothing does."""
+    row, and that cost in `entering[STEP]`; NONE where nothing does."""
     row, regions, models = w.vec[ROW], p.cost.shape[2], p.first.shape[0] - 1
     sources, rows = p.cost.shape[1], regions * (models + 1)
     least, largest, entered = _FAR, 0.0, NONE
@@ -118,6 +158,7 @@ def cheapest(p: LevelProgram, b: WindowBasis, w: Work) -> int:
                 ratio = max(gap, 0.0) / rise if b.shift[i] == 0.0 else 0.0
                 if ratio < least - _TIE or (ratio <= least + _TIE and rise > largest):
                     least, largest, entered = min(ratio, least), rise, -1 - i
+    w.entering[STEP] = least
     return entered
 
 

@@ -38,7 +38,7 @@ from wattlas.placement.window.simplex.state import (
     Work,
 )
 
-_REFACTOR_EVERY = 100
+REFACTOR_EVERY = 100
 """Etas between factorisations: one takes 0.4 ms, as much as a dozen pivots. With 60 a window took
 a tenth longer, with 150 as long, with 220 a fifteenth longer."""
 _HEAVY = 1e11
@@ -57,7 +57,7 @@ def solve_window(p: LevelProgram, b: WindowBasis, f: Factors, w: Work, most: int
     count[MOVES] = 0
     first, fresh = True, False
     while True:
-        if (first or count[ETAS] >= _REFACTOR_EVERY) and not factorise(p, b, f, w):
+        if (first or count[ETAS] >= REFACTOR_EVERY) and not factorise(p, b, f, w):
             return GAVE_UP
         if first:
             for i in range(b.shift.shape[0]):
@@ -68,7 +68,7 @@ def solve_window(p: LevelProgram, b: WindowBasis, f: Factors, w: Work, most: int
             first = False
         set_duals(p, b, f, w)
         fresh = True
-        while count[ETAS] < _REFACTOR_EVERY:
+        while count[ETAS] < REFACTOR_EVERY:
             place = price(p, b, w)
             if place < 0:
                 if fresh:
