@@ -66,6 +66,7 @@ class KeptLevels:
     key: np.ndarray
     slot: np.ndarray
     price: np.ndarray
+    shift: np.ndarray
     top: np.ndarray
     weight: np.ndarray
     row_weight: np.ndarray

@@ -83,8 +83,10 @@ class _Run:
         basis.key[:], basis.price[:], basis.shift[:] = *map(np.concatenate, (keys, prices)), 0.0
         self._set_weights(basis)
         if self.kept is not None:
+            shared = slice(self.skipped * rows, (self.skipped + self.count) * rows)
+            basis.shift[: self.count * rows] = self.kept.shift[shared]
             came = self.exact.limit[regions:rows] - self.kept.level[self.skipped - 1].ravel()
-            basis.shift[regions:rows] = np.where(np.abs(came) > 100.0 * _KEPT, came, 0.0)
+            basis.shift[regions:rows] += np.where(np.abs(came) > 100.0 * _KEPT, came, 0.0)
         if hours > self.count:
             self._settle(np.stack(levels))
         return True
@@ -244,7 +246,7 @@ class _Run:
         level = self.plain.levels(noisy)
         return KeptLevels(
             self.units, self.plain, self.noise, level, level, basis.key.copy(),
-            basis.slot.copy(), price, self.exact.top, basis.weight.copy(),
+            basis.slot.copy(), price, basis.shift.copy(), self.exact.top, basis.weight.copy(),
             basis.row_weight.copy(), self.benches,
         )  # fmt: skip
 

@@ -42,26 +42,38 @@ def settle_tail(
     part = bench.basis
     slot = basis.slot[basis.slot != NONE]
     inside = np.where(slot >= 0, slot >= cell * regions, slot < -row)
-    own = moved(slot[inside], -cell * regions, -row)
-    part.slot[:] = NONE
-    part.slot[: len(own)] = own
+    if not lay(part, moved(slot[inside], -cell * regions, -row)):
+        return 0
     part.key[:], part.price[:] = basis.key[cell:], basis.price[row:]
     part.shift[:] = basis.shift[row:]
     part.weight[:], part.row_weight[:] = basis.weight[first:], basis.row_weight[row:]
     if bench.solve(tail, most) != OPTIMAL:
         return 0
-    level[first:] = window.levels(flow_of(part, (bench.shape[0], sources, regions)))
-    slack = _slacks(p, level)
+    after = level.copy()
+    after[first:] = window.levels(flow_of(part, (bench.shape[0], sources, regions)))
+    slack = _slacks(p, after)
     column = [slot[~inside & (slot >= 0)], moved(part.slot[part.slot >= 0], cell * regions, row)]
-    both = np.concatenate([*column, -1 - np.flatnonzero(slack)])[: len(basis.slot)]
-    basis.slot[:] = NONE
-    basis.slot[: len(both)] = both
+    if not lay(basis, np.concatenate([*column, -1 - np.flatnonzero(slack)])):
+        return 0
+    level[:] = after
     on = -1 - part.slot[part.slot < 0]
     basis.price[row:] = np.clip(part.dual, 0.0, tail.top)
     basis.price[row + on] = part.price[on]
     basis.key[cell:], basis.shift[:] = part.key, slack
     basis.weight[first:], basis.row_weight[row:] = part.weight, part.row_weight
     return int(bench.work.counters[MOVES])
+
+
+def lay(basis: WindowBasis, slot: np.ndarray) -> bool:
+    """Put columns into the slots of a basis, and slacks as far as there is room; the others stay
+    where they are without. False where columns alone are too many, and nothing changed."""
+    columns, slacks, room = slot[slot >= 0], slot[slot < 0], len(basis.slot)
+    if len(columns) > room:
+        return False
+    both = np.concatenate([columns, slacks[: room - len(columns)]])
+    basis.slot[:] = NONE
+    basis.slot[: len(both)] = both
+    return True
 
 
 def _slacks(p: LevelProgram, level: np.ndarray) -> np.ndarray:
