@@ -19,8 +19,8 @@ DEEP = 11
 
 
 def world(seed: int, *, ties: bool = False, tight: float = 1.3, hours: int = HOURS) -> LevelWindow:
-    """Nine or more hours of a few sources and regions. With `ties` costs have three values and demands
-    one; `tight` is how much of the demand the regions hold together."""
+    """Nine or more hours of a few sources and regions. With `ties` costs have three values and
+    demands one; `tight` is how much of the demand the regions hold together."""
     draw = np.random.default_rng(seed)
     sources, regions, models = draw.integers(2, 7), draw.integers(2, 5), draw.integers(1, 4)
     shape = (hours, sources, regions)

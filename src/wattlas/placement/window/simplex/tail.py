@@ -15,8 +15,8 @@ from wattlas.placement.window.simplex.state import MOVES, NONE, OPTIMAL, LevelPr
 
 FIRST_TAIL = 3
 """Hours of the shortest tail; each further one has one more than twice as many, up to two thirds of
-the window. A window of 24 hours took 219 pivots of 33 µs; so it takes 29, 59 and 66 that cost less,
-and 45 of the whole."""
+the window. A window of 24 hours took 219 pivots of 33 µs; so it takes 37, 57 and 87 of 7 to 22 µs,
+and 38 of the whole."""
 _KINK = 1e-9
 """A slack that is closer to its kink is there."""
 
