@@ -43,6 +43,9 @@ class Planned:
     windows: bool = False
     """Whether it is followed over whole billing windows, so that permits may be used in any hour of
     a window in which it degrades."""
+    places: dict[bytes, np.ndarray] = field(default_factory=dict, repr=False)
+    """The nearest places, as far as they are known, of this or another placement of the same
+    metros, classes, regions and points."""
 
     def __post_init__(self) -> None:
         if self.placed.flows is None:
@@ -128,7 +131,7 @@ class Planned:
 
     @cached_property
     def _nearest(self) -> Nearest:
-        return Nearest(self.placed.scenario, self.instance.judged)
+        return Nearest(self.placed.scenario, self.instance.judged, self.places)
 
     @cached_property
     def _usual(self) -> list[np.ndarray]:

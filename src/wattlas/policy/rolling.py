@@ -65,6 +65,8 @@ class Rolling:
     instance: Instance = field(init=False, repr=False)
     memory: dict[str, Any] = field(default_factory=dict, repr=False)
     """The basis of the last plan, which makes the next one quicker, and no better."""
+    places: dict[bytes, np.ndarray] = field(default_factory=dict, repr=False)
+    """The nearest places of each metro and class, by which have accelerators."""
 
     def __post_init__(self) -> None:
         refuse(self._problems())
@@ -98,7 +100,7 @@ class Rolling:
         placed, instance = self.placed(observed, forecast, state)
         flows = placed.flows
         assert flows is not None
-        planned = Planned(self.name, placed, instance)
+        planned = Planned(self.name, placed, instance, places=self.places)
         steps, hold_s = placed.scenario.hours, placed.scenario.hours.step_h * 3600.0
         routing = planned.routing(0, observed.utc, hold_s)
         later = []

@@ -10,36 +10,42 @@ import pytest
 import swiglpk as glp
 
 from wattlas.placement.window.simplex import LevelAnswer, LevelWindow, solve_level_window
+from wattlas.placement.window.simplex.state import MOVES, LevelProgram
+from wattlas.placement.window.simplex.tail import flow_of
 
 HOURS, LOOK = 9, 4
+DEEP = 11
+"""Hours of a window of which two tails are settled first."""
 
 
-def world(seed: int, *, ties: bool = False, tight: float = 1.3) -> LevelWindow:
-    """Nine hours of a few sources and regions. With `ties` costs have three values and demands
-    one; `tight` is how much of the demand the regions hold together."""
+def world(seed: int, *, ties: bool = False, tight: float = 1.3, hours: int = HOURS) -> LevelWindow:
+    """Nine or more hours of a few sources and regions. With `ties` costs have three values and
+    demands one; `tight` is how much of the demand the regions hold together."""
     draw = np.random.default_rng(seed)
     sources, regions, models = draw.integers(2, 7), draw.integers(2, 5), draw.integers(1, 4)
-    shape = (HOURS, sources, regions)
+    shape = (hours, sources, regions)
     cost = draw.uniform(-1.0, 9.0, shape)
     demand = draw.uniform(0.5, 5.0, shape[:2]) * (draw.random(shape[:2]) > 0.1)
     if ties:
         cost, demand = draw.integers(1, 4, shape).astype(float), np.full(shape[:2], 2.0)
     cost[:, draw.random(shape[1:]) < 0.2] = np.inf
     cost[:, :, 0] = np.minimum(cost[:, :, 0], 9.0)
-    capacity = np.full((HOURS, regions), np.inf)
+    capacity = np.full((hours, regions), np.inf)
     capacity[:, 1:] = tight * demand.sum(axis=1).max() / regions * draw.uniform(0.3, 1.5)
     if not ties:
         capacity[:, 1:] *= draw.uniform(0.8, 1.2, capacity[:, 1:].shape)
-    start = draw.uniform(0.0, 4.0, (HOURS, models, regions))
+    start = draw.uniform(0.0, 4.0, (hours, models, regions))
     if ties:
         start[:] = 1.0
     model = np.sort(draw.integers(0, models, sources))
-    return LevelWindow(np.arange(HOURS) * 3600, model, demand, cost, capacity, start, None)
+    return LevelWindow(np.arange(hours) * 3600, model, demand, cost, capacity, start, None)
 
 
-def window(whole: LevelWindow, first: int, before: np.ndarray | None) -> LevelWindow:
+def window(
+    whole: LevelWindow, first: int, before: np.ndarray | None, look: int = LOOK
+) -> LevelWindow:
     """A few hours of it."""
-    few = slice(first, first + LOOK)
+    few = slice(first, first + look)
     return LevelWindow(
         whole.offset[few], whole.model, whole.demand[few], whole.cost[few], whole.capacity[few],
         whole.start_cost[few], before,
@@ -141,20 +147,51 @@ def holds(w: LevelWindow, answer: LevelAnswer) -> np.ndarray:
     return flow
 
 
+@pytest.mark.parametrize("look", [LOOK, DEEP])
 @pytest.mark.parametrize("came", [1.0, 0.7])
 @pytest.mark.parametrize("ties", [False, True])
-def test_windows_that_roll_on_are_optimal(came: float, ties: bool) -> None:
-    """From nothing and from the last one, whether what was planned came or not."""
-    for seed in range(12):
-        whole = world(seed, ties=ties)
+def test_windows_that_roll_on_are_optimal(came: float, ties: bool, look: int) -> None:
+    """From nothing and from the last one, whether what was planned came or not; also where their
+    last hours are settled first."""
+    for seed in range(12 if look == LOOK else 6):
+        whole = world(seed, ties=ties, hours=look + 5)
         kept, before = None, None
-        for first in range(HOURS - LOOK + 1):
-            w = window(whole, first, before)
+        for first in range(6):
+            w = window(whole, first, before, look)
             assert kept is None or kept.fits(w)
             answer = solve_level_window(w, kept)
             assert answer is not None
             flow, kept = holds(w, answer), answer.kept
             before = w.levels(flow)[0] * came
+
+
+def test_other_right_hand_sides_are_met_from_an_optimal_basis() -> None:
+    """Demand and capacity a fifth off: columns and slacks that this brings to the wrong side are
+    brought back by dual pivots alone, and what comes of it is GLPK's optimum."""
+    pivots = 0
+    for seed in range(30):
+        w = window(world(seed, hours=DEEP), 0, None, DEEP)
+        answer = solve_level_window(w)
+        assert answer is not None
+        draw = np.random.default_rng(seed)
+        demand = w.demand * draw.uniform(0.8, 1.2, w.demand.shape)
+        other = replace(w, demand=demand, capacity=w.capacity * draw.uniform(0.9, 1.2))
+        (money, amount, _), bench = answer.kept.units, answer.kept.benches[DEEP]
+        limit = np.zeros(w.start_cost.shape + np.array([0, 1, 0]))
+        limit[:, 0] = np.minimum(other.capacity, 1e3 * demand.sum()) * amount
+        top = np.concatenate([np.full((DEEP, 1, limit.shape[2]), 1e4), w.start_cost * money], 1)
+        top[0, 1:] = 0.0
+        cost = np.where(np.isfinite(w.cost), w.cost * money, 1e6)
+        bench.mend(LevelProgram(cost, demand.ravel() * amount, limit.ravel(), top.ravel(),
+                                w.model, w.first))  # fmt: skip
+        pivots += int(bench.work.counters[MOVES])
+        flow = flow_of(bench.basis, w.cost.shape) / amount
+        assert flow.min() > -1e-9
+        np.testing.assert_allclose(flow.sum(axis=2), demand, atol=1e-9)
+        assert (flow.sum(axis=1) <= other.capacity + 1e-9).all() or least(other) == np.inf
+        if least(other) < np.inf:
+            assert paid(other, np.maximum(flow, 0.0)) == pytest.approx(least(other), rel=1e-8)
+    assert pivots > 100
 
 
 def test_several_hours_may_pass_between_two_windows() -> None:

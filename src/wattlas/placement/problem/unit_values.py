@@ -203,11 +203,16 @@ def cost(instance: Instance, carbon_price_usd_per_t: float | None = None) -> Mea
     stated = instance.scenario.objective.carbon_price_usd_per_t
     gamma = stated if carbon_price_usd_per_t is None else carbon_price_usd_per_t
     power, traffic = energy(instance), egress(instance)
-    power = replace(power, per_kwh=np.nan_to_num(power.per_kwh))
-    traffic = replace(traffic, per_request=np.nan_to_num(traffic.per_request))
+    power = replace(power, per_kwh=_priced(power.per_kwh))
+    traffic = replace(traffic, per_request=_priced(traffic.per_request))
     money = power.plus(on_demand(instance), 1.0).plus(traffic, 1.0)
     money = replace(money, per_unserved=instance.unserved_usd)
     return money.plus(carbon(instance), gamma) if gamma else money
+
+
+def _priced(value: np.ndarray) -> np.ndarray:
+    """What has no price as free; most often all have one."""
+    return value if np.isfinite(value).all() else np.nan_to_num(value)
 
 
 def stated_cost(instance: Instance, carbon_price_usd_per_t: float | None = None) -> Measure:

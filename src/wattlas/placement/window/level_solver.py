@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -103,7 +104,7 @@ def solve(
         held.failed()
         return None
     held.kept = answer.kept
-    memory[LAST] = window.as_last(answer)
+    memory[LAST] = partial(window.as_last, answer)  # made only where HiGHS goes on from it
     return None if answer.flow is None else window.solution(answer.flow, answer, began)
 
 

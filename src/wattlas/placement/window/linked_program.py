@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -63,7 +63,7 @@ def solve_linked(
     began = time.perf_counter()
     tied = links(instance.scenario) if linked.with_links else []
     layout = layout_of(instance, steps, tied, linked.before)
-    costs = link_costs(layout, tied)
+    costs = link_costs(layout, tied, {measure.unit, *(x.measure.unit for x in linked.limits)})
     cost = objective(layout, measure, costs)
     if linked.value_after is not None:
         cost[layout.column("u")[-1]] -= linked.value_after
@@ -163,9 +163,11 @@ def layout_of(
     return ColumnLayout(instance, steps, blocks, before)
 
 
-def link_costs(layout: ColumnLayout, tied: Sequence[Link]) -> Costs:
-    """What the columns of the links cost, in every unit that a link charges in."""
-    return {unit: [link.costs(layout, unit) for link in tied] for unit in ("USD", "t")}
+def link_costs(
+    layout: ColumnLayout, tied: Sequence[Link], units: Iterable[str] = ("USD", "t")
+) -> Costs:
+    """What the columns of the links cost, in each unit."""
+    return {unit: [link.costs(layout, unit) for link in tied] for unit in units}
 
 
 def program_rows(

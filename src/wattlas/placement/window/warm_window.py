@@ -10,7 +10,7 @@ starts from the statuses.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,7 +91,8 @@ def start_of(
     memory: dict[str, Any] | None, layout: ColumnLayout, program: Lp, demand_scale: float
 ) -> Start:
     """Where the last window that a memory holds lets a program start; `program` is scaled."""
-    last: LastWindow | None = None if memory is None else memory.get(KEY)
+    last: LastWindow | Callable[[], LastWindow] | None = (memory or {}).get(KEY)
+    last = last() if callable(last) else last
     begun = None if last is None else last.start(layout, program.rows)
     if last is None or begun is None:
         return Start()

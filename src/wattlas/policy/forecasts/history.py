@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 
 import numpy as np
 
@@ -49,6 +50,11 @@ class History:
 
     def __post_init__(self) -> None:
         refuse(self._problems())
+
+    @cached_property
+    def all_measured(self) -> bool:
+        """Whether no value is published before its hour."""
+        return all(kind is Known.MEASURED for kind in self.known)
 
     def _problems(self) -> Iterator[Problem]:
         yield from series(self, "history.", "ids", str)

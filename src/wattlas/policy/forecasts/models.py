@@ -17,7 +17,7 @@ from wattlas.policy.forecasts.features import (
     features,
     mean_of_known,
 )
-from wattlas.policy.forecasts.history import HOURS_PER_DAY, History, Known, is_published
+from wattlas.policy.forecasts.history import HOURS_PER_DAY, History, is_published
 from wattlas.policy.forecasts.own import Own, own_models, teaching
 from wattlas.policy.forecasts.trees import informed, regressor
 
@@ -221,7 +221,7 @@ def with_published(
     history: History, quantiles: np.ndarray, issued: np.ndarray, ahead_h: int
 ) -> np.ndarray:
     """The forecast, with the value itself where it is published when the forecast is issued."""
-    if ahead_h > 0 and all(kind is Known.MEASURED for kind in history.known):
+    if ahead_h > 0 and history.all_measured:
         return quantiles
     known = is_published(history, history.known, issued, ahead_h)
     value = at(history.value, issued + ahead_h)

@@ -15,8 +15,11 @@ from wattlas.placement.window.simplex.state import (
     Work,
 )
 
-_ETAS = 104
-"""As many as there can be between factorisations, two for the last pivot."""
+_ETAS = 154
+"""As many as there can be between factorisations: those of columns that depend on others, and two
+for the last pivot."""
+_MOST_TO_MEND = 200
+"""Pivots after which a basis is not mended: one or none is usual."""
 _ENTRIES = 24
 """Entries of L and of U that there is room for, by row: 2 and 3 in the world of the benchmark."""
 
@@ -38,9 +41,11 @@ class WindowBench:
         ended: int = solve_window(window, self.basis, self.factors, self.work, most)
         return ended
 
-    def evaluate(self, window: LevelProgram) -> None:
-        """Values of the optimal basis at hand under the right-hand sides of another window."""
-        self.solve(window, -1)
+    def mend(self, window: LevelProgram) -> None:
+        """Bring the optimal basis at hand to the right-hand sides of another window."""
+        from wattlas.placement.window.simplex.mend import mend_window
+
+        mend_window(window, self.basis, self.factors, self.work, _MOST_TO_MEND)
 
 
 def _basis(rows: int, hours: int, sources: int, regions: int, models: int) -> WindowBasis:

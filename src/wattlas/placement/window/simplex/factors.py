@@ -8,8 +8,10 @@ the pivot whose row has the fewest entries (after Gilbert and Peierls, 1988).
 from __future__ import annotations
 
 from wattlas.placement.engine.jit import kernel
+from wattlas.placement.window.simplex.solves import ftran
 from wattlas.placement.window.simplex.state import (
     B1,
+    COLUMN,
     COLUMNS,
     ETAS,
     F8,
@@ -32,6 +34,8 @@ _THRESHOLD = 0.1
 """A pivot is at least this part of the largest entry."""
 _ROUNDING = 1e-14
 _LAST = 1 << 20
+_MOST_MISSED = 50
+"""Columns that depend on others that a basis may have: each is an eta from the start."""
 
 
 @kernel
@@ -75,7 +79,8 @@ def factorise(p: LevelProgram, b: WindowBasis, f: Factors, w: Work) -> bool:
         if not o.done_column[c]:
             o.order[rest] = c
             rest += 1
-    if not eliminate(f, w, alone):
+    missed = eliminate(f, w, alone)
+    if missed < 0 or missed > _MOST_MISSED:
         return False
     count[FREE] = 0
     for i in range(n):
@@ -86,6 +91,9 @@ def factorise(p: LevelProgram, b: WindowBasis, f: Factors, w: Work) -> bool:
             count[FREE] += 1
     by_rows(f.lower, f.lower_row, f.pivot_row, count[PIVOTS])
     by_rows(f.upper, f.upper_row, f.pivot_row, count[PIVOTS])
+    for n in range(missed):  # noqa: SIM110 - numba has no generators
+        if not admit(p, b, f, w, w.passed[n]):
+            return False
     return True
 
 
@@ -204,18 +212,22 @@ def single_rows(o: Order, tight: B1, count: int) -> int:
 
 
 @kernel
-def eliminate(f: Factors, w: Work, alone: int) -> bool:
-    """L and U column by column in the order, the first `alone` with their pivots."""
+def eliminate(f: Factors, w: Work, alone: int) -> int:
+    """L and U column by column in the order, the first `alone` with their pivots; how many columns
+    depend on others, in `passed`. −1: there is no room."""
     o, x, columns = w.order, w.vec[VECTOR], w.counters[COLUMNS]
     lower, upper = f.lower, f.upper
     room = lower.at.shape[0] - x.shape[0]
-    lz, uz = 0, 0
+    lz, uz, k = 0, 0, 0
     lower.start[0], upper.start[0] = 0, 0
-    for k in range(columns):
-        reached = column_of(o, lower, x, k)
-        row = o.pivot[k] if k < alone else best_pivot(o, w, x, reached)
-        if row < 0 or abs(x[row]) < _PIVOT or lz > room or uz > room:
-            return False
+    for n in range(columns):
+        reached = column_of(o, lower, x, n)
+        row = o.pivot[n] if n < alone else best_pivot(o, w, x, reached)
+        if lz > room or uz > room:
+            return -1
+        if row < 0 or abs(x[row]) < _PIVOT:
+            w.passed[n - k] = o.column[o.order[n]]
+            continue
         for t in range(reached):
             i = o.reach[t]
             if i != row and abs(x[i]) > _ROUNDING:
@@ -225,11 +237,49 @@ def eliminate(f: Factors, w: Work, alone: int) -> bool:
                 else:
                     lower.at[lz], lower.value[lz] = i, x[i] / x[row]
                     lz += 1
-        f.pivot_row[k], f.diagonal[k] = row, x[row]
+        f.pivot_row[k], f.diagonal[k], o.order[k] = row, x[row], o.order[n]
         o.position[row], o.done_row[row] = k, True
-        lower.start[k + 1], upper.start[k + 1] = lz, uz
-    w.counters[PIVOTS] = columns
+        k += 1
+        lower.start[k], upper.start[k] = lz, uz
+    w.counters[PIVOTS] = k
+    missed: int = columns - k
+    return missed
+
+
+@kernel
+def admit(p: LevelProgram, b: WindowBasis, f: Factors, w: Work, c: int) -> bool:
+    """Take a column that depends on others where slacks stay basic into the basis for the slack
+    that it moves most; False where it moves none."""
+    column, slot, count = w.vec[COLUMN], -1, w.counters
+    for i in range(column.shape[0]):
+        column[i] = 0.0
+    for e in range(entries(p, b.key[c // p.cost.shape[2]], c, w)):
+        column[w.entry_row[e]] += w.entry[e]
+    ftran(f, count, column)
+    for i in range(column.shape[0]):
+        if b.slot[i] < 0 and (slot < 0 or abs(column[i]) > abs(column[slot])):
+            slot = i
+    if slot < 0 or abs(column[slot]) < _PIVOT:
+        return False
+    add_eta(f, count, column, slot)
+    w.tight[slot] = True
+    b.slot[slot] = c
     return True
+
+
+@kernel
+def add_eta(f: Factors, count: I8, column: F8, slot: int) -> None:
+    """What stands in a slot is this column from now on."""
+    eta, t = f.eta, count[ETAS]
+    end = eta.start[t]
+    eta.at[end], eta.value[end] = slot, column[slot]
+    for i in range(column.shape[0]):
+        if i != slot and abs(column[i]) > _ROUNDING:
+            end += 1
+            eta.at[end], eta.value[end] = i, column[i]
+            f.eta_row[i, t] = column[i]
+    f.eta_kind[t], f.eta_slot[t], eta.start[t + 1] = 0, slot, end + 1
+    count[ETAS] = t + 1
 
 
 @kernel

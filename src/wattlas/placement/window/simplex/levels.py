@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 
@@ -41,10 +40,14 @@ class LevelWindow:
         """Where the sources of each model begin, (M + 1,)."""
         return np.searchsorted(self.model, np.arange(self.shape[3] + 1))
 
+    @cached_property
+    def _member(self) -> np.ndarray:
+        """1 where a source runs a model, (M, S)."""
+        return np.asarray(np.arange(self.shape[3])[:, None] == self.model, dtype=float)
+
     def levels(self, flow: np.ndarray) -> np.ndarray:
         """What runs of each model in each region, (H, M, R)."""
-        parts = [flow[:, a:b].sum(axis=1) for a, b in pairwise(self.first)]
-        return np.stack(parts, axis=1)
+        return np.asarray(self._member @ flow)
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ class KeptLevels:
     key: np.ndarray
     slot: np.ndarray
     price: np.ndarray
+    shift: np.ndarray
     top: np.ndarray
     weight: np.ndarray
     row_weight: np.ndarray

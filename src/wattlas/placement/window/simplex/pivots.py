@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from wattlas.placement.engine.jit import entry, kernel
 from wattlas.placement.window.simplex.factors import entries, factorise
-from wattlas.placement.window.simplex.pricing import move_duals, price, reweigh, set_duals
+from wattlas.placement.window.simplex.pricing import move_along, move_duals, price, set_duals
 from wattlas.placement.window.simplex.ratio import breakpoints, leaving, move
 from wattlas.placement.window.simplex.solves import btran_few, ftran
 from wattlas.placement.window.simplex.state import (
@@ -38,7 +38,7 @@ from wattlas.placement.window.simplex.state import (
     Work,
 )
 
-_REFACTOR_EVERY = 100
+REFACTOR_EVERY = 100
 """Etas between factorisations: one takes 0.4 ms, as much as a dozen pivots. With 60 a window took
 a tenth longer, with 150 as long, with 220 a fifteenth longer."""
 _HEAVY = 1e11
@@ -52,18 +52,12 @@ _OFF = 1e-7
 
 @entry
 def solve_window(p: LevelProgram, b: WindowBasis, f: Factors, w: Work, most: int) -> int:
-    """Solve from the basis at hand, whose slots may be in any order. Returns how it ended.
-
-    With `most` below zero only the values that the last basis has under this window are found.
-    """
+    """Solve from the basis at hand, whose slots may be in any order. Returns how it ended."""
     count = w.counters
-    if most < 0:
-        set_values(p, b, f, w)
-        return OPTIMAL
     count[MOVES] = 0
     first, fresh = True, False
     while True:
-        if (first or count[ETAS] >= _REFACTOR_EVERY) and not factorise(p, b, f, w):
+        if (first or count[ETAS] >= REFACTOR_EVERY) and not factorise(p, b, f, w):
             return GAVE_UP
         if first:
             for i in range(b.shift.shape[0]):
@@ -74,7 +68,7 @@ def solve_window(p: LevelProgram, b: WindowBasis, f: Factors, w: Work, most: int
             first = False
         set_duals(p, b, f, w)
         fresh = True
-        while count[ETAS] < _REFACTOR_EVERY:
+        while count[ETAS] < REFACTOR_EVERY:
             place = price(p, b, w)
             if place < 0:
                 if fresh:
@@ -183,9 +177,11 @@ def pivot(p: LevelProgram, b: WindowBasis, f: Factors, w: Work, leaves: int) -> 
             move_duals(p, b, w, by)
         return
     change = (e[TARGET] - e[SIGN] * paid) / (e[SIGN] * column[slot])
-    pivot_row(b, f, w, slot, change)
-    move_duals(p, b, w, by)
-    exchange(p, b, f, w, slot)
+    pivot_row(f, w, slot)
+    if w.counters[CROSSED] > 0:
+        btran_few(f, w.counters, by)
+        move_duals(p, b, w, by)
+    exchange(p, b, f, w, slot, change)
 
 
 @kernel
@@ -233,32 +229,27 @@ def swap_key(p: LevelProgram, b: WindowBasis, f: Factors, w: Work, owner: int) -
 
 
 @kernel
-def pivot_row(b: WindowBasis, f: Factors, w: Work, slot: int, change: float) -> None:
-    """ROW becomes the pivot row, PRICE what duals change by: `change` of the row, and what the
-    passed kinks make of them."""
-    by, row = w.vec[PRICE], w.vec[ROW]
+def pivot_row(f: Factors, w: Work, slot: int) -> None:
+    """ROW becomes the pivot row."""
+    row = w.vec[ROW]
     for i in range(row.shape[0]):
         row[i] = 0.0
     row[slot] = 1.0
     btran_few(f, w.counters, row)
-    if w.counters[CROSSED] == 0:
-        for i in range(row.shape[0]):
-            by[i] = change * row[i]
-    else:
-        by[slot] += change
-        btran_few(f, w.counters, by)
 
 
 @kernel
-def exchange(p: LevelProgram, b: WindowBasis, f: Factors, w: Work, slot: int) -> None:
-    """What enters stands in a slot from now on; its eta, and the weights."""
+def exchange(
+    p: LevelProgram, b: WindowBasis, f: Factors, w: Work, slot: int, change: float
+) -> None:
+    """What enters stands in a slot from now on; its eta, duals and weights."""
     column, e, eta, t = w.vec[COLUMN], w.entering, f.eta, w.counters[ETAS]
     entered, left = w.counters[ENTERED], b.slot[slot]
     own = weight_of(p, b, entered) / (column[slot] * column[slot])
     if own > _HEAVY:
         own = 1.0
         even_weights(b, w)
-    reweigh(p, b, w, own)
+    move_along(p, b, w, change, own)
     put_weight(p, b, w, left, max(own, 1.0))
     end = eta.start[t]
     eta.at[end], eta.value[end] = slot, e[SIGN] * column[slot]

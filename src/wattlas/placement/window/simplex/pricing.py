@@ -155,19 +155,26 @@ def price_slacks(p: LevelProgram, b: WindowBasis, w: Work, h: int) -> None:
 
 
 @kernel
-def reweigh(p: LevelProgram, b: WindowBasis, w: Work, factor: float) -> None:
-    """Reference weights after a pivot, by its row; `factor` is the entering weight over the square
-    of the pivot."""
+def move_along(p: LevelProgram, b: WindowBasis, w: Work, change: float, factor: float) -> None:
+    """Duals and prices by `change` of the pivot row, and reference weights by that row; `factor` is
+    the entering weight over the square of the pivot."""
     row, models = w.vec[ROW], p.first.shape[0] - 1
     sources, rows = p.cost.shape[1], p.cost.shape[2] * p.first.shape[0]
     for h in range(p.cost.shape[0]):
-        if not stands_still(p, row, h):
-            for i in range(h * rows, (h + 1) * rows):
-                b.row_weight[i] = max(b.row_weight[i], row[i] * row[i] * factor)
-            for m in range(models):
-                if level(p, row, h, m, w.block) > _MOVED:
-                    for s in range(p.first[m], p.first[m + 1]):
-                        weigh_source(b.weight[h, s], w.block, b.key[h * sources + s], factor)
+        if stands_still(p, row, h):
+            continue
+        w.stale[h * (models + 1) + models] = True
+        for i in range(h * rows, (h + 1) * rows):
+            b.dual[i] += change * row[i]
+            b.row_weight[i] = max(b.row_weight[i], row[i] * row[i] * factor)
+        for m in range(models):
+            apart = level(p, row, h, m, w.block)
+            for r in range(w.block.shape[0]):
+                b.level_price[h, m, r] += change * w.block[r]
+            if apart > _MOVED:
+                w.stale[h * (models + 1) + m] = True
+                for s in range(p.first[m], p.first[m + 1]):
+                    weigh_source(b.weight[h, s], w.block, b.key[h * sources + s], factor)
 
 
 @kernel

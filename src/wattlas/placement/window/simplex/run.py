@@ -8,11 +8,14 @@ by its duals equals its objective.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from wattlas.placement.window.simplex.bench import WindowBench
 from wattlas.placement.window.simplex.levels import KeptLevels, LevelAnswer, LevelWindow
 from wattlas.placement.window.simplex.state import MOVES, NONE, OPTIMAL, LevelProgram, WindowBasis
+from wattlas.placement.window.simplex.tail import FIRST_TAIL, flow_of, moved, settle_tail
 
 _CLOSED, _OVER = 1e6, 1e4
 """Cost of a closed column, and of a GPU-h/h above a capacity; the largest open cost is 100."""
@@ -63,15 +66,15 @@ class _Run:
         hours, sources, regions, models = self.plain.shape
         rows, basis = regions * (1 + models), self.bench.basis
         keys, slots, prices = self._from_kept()
-        level = None if self.kept is None else self.kept.noisy_level[-1]
+        levels = [] if self.kept is None else list(self.kept.noisy_level[self.skipped :])
         for h in range(self.count, hours):
-            hour = self._hour(h, level)
+            hour = self._hour(h, levels[-1] if levels else None)
             if hour is None:
                 return False
             keys.append(hour.key.copy())
-            slots.append(_moved(hour.slot, h * sources * regions, h * rows))
+            slots.append(moved(hour.slot, h * sources * regions, h * rows))
             prices.append(hour.price.copy())
-            level = self.plain.levels(_flow(hour, (1, sources, regions)))[0]
+            levels.append(self.plain.levels(flow_of(hour, (1, sources, regions)))[0])
         slot = np.concatenate(slots)
         if len(slot) > len(basis.slot):
             return False
@@ -80,9 +83,23 @@ class _Run:
         basis.key[:], basis.price[:], basis.shift[:] = *map(np.concatenate, (keys, prices)), 0.0
         self._set_weights(basis)
         if self.kept is not None:
+            shared = slice(self.skipped * rows, (self.skipped + self.count) * rows)
+            basis.shift[: self.count * rows] = self.kept.shift[shared]
             came = self.exact.limit[regions:rows] - self.kept.level[self.skipped - 1].ravel()
-            basis.shift[regions:rows] = np.where(np.abs(came) > 100.0 * _KEPT, came, 0.0)
+            basis.shift[regions:rows] += np.where(np.abs(came) > 100.0 * _KEPT, came, 0.0)
+        if hours > self.count:
+            self._settle(np.stack(levels))
         return True
+
+    def _settle(self, level: np.ndarray) -> None:
+        """Bring the last hours to their optimum after the levels (H, M, R) of those before them,
+        more hours each time: most of what a new hour changes is near it."""
+        hours, count = self.plain.shape[0], FIRST_TAIL
+        while 3 * count <= 2 * hours:
+            bench = self._bench(count)
+            most = _MOST_PER_ROW * len(bench.basis.slot)
+            self.pivots += settle_tail(self.plain, self.off, self.bench.basis, bench, level, most)
+            count = 2 * count + 1
 
     def answer(self) -> LevelAnswer | None:
         """Solve it, and give the last basis the plain right-hand sides."""
@@ -90,9 +107,10 @@ class _Run:
         if self.bench.solve(self.off, _MOST_PER_ROW * len(basis.slot)) != OPTIMAL:
             return None
         self.pivots += int(self.bench.work.counters[MOVES])
-        noisy = _flow(basis, shape[:3])
-        self.bench.evaluate(self.exact)
-        flow = _flow(basis, shape[:3])
+        kept = self._keep(basis, flow_of(basis, shape[:3]))
+        self.bench.mend(self.exact)
+        self.pivots += int(self.bench.work.counters[MOVES])
+        flow = flow_of(basis, shape[:3])
         dual = np.clip(basis.dual, 0.0, self.exact.top)
         money, amount, _ = self.units
         objective = self._certified(flow, dual)
@@ -101,7 +119,7 @@ class _Run:
             objective / money / amount,
             dual.reshape(shape[0], -1)[:, : shape[2]] / money,
             self.pivots,
-            self._keep(basis, noisy, flow),
+            replace(kept, level=self.plain.levels(flow)),
         )
 
     def _noise(self) -> tuple[np.ndarray, np.ndarray]:
@@ -155,7 +173,7 @@ class _Run:
         rows, kept = regions * (1 + models), self.kept
         hours = slice(self.skipped * sources, (self.skipped + self.count) * sources)
         ours = slice(self.skipped * rows, (self.skipped + self.count) * rows)
-        slot = _moved(kept.slot, -self.skipped * sources * regions, -self.skipped * rows)
+        slot = moved(kept.slot, -self.skipped * sources * regions, -self.skipped * rows)
         inside = (slot >= -self.count * rows) & (slot < self.count * sources * regions)
         hour = np.where(kept.slot >= 0, kept.slot // (sources * regions), (-1 - kept.slot) // rows)
         inside &= (hour >= self.skipped) & (hour < self.skipped + self.count)
@@ -220,15 +238,15 @@ class _Run:
         missed = max(-least, closed, over) > _KEPT or not abs(objective - bound) <= _GAP * size
         return float("nan") if missed else objective
 
-    def _keep(self, basis: WindowBasis, noisy: np.ndarray, flow: np.ndarray) -> KeptLevels:
-        """What the next window starts from."""
+    def _keep(self, basis: WindowBasis, noisy: np.ndarray) -> KeptLevels:
+        """What the next window starts from; what runs is not known yet."""
         row = -1 - basis.slot[basis.slot < 0]
         price = np.clip(basis.dual, 0.0, self.exact.top)
         price[row] = basis.price[row]
-        levels = self.plain.levels
+        level = self.plain.levels(noisy)
         return KeptLevels(
-            self.units, self.plain, self.noise, levels(flow), levels(noisy), basis.key.copy(),
-            basis.slot.copy(), price, self.exact.top, basis.weight.copy(),
+            self.units, self.plain, self.noise, level, level, basis.key.copy(),
+            basis.slot.copy(), price, basis.shift.copy(), self.exact.top, basis.weight.copy(),
             basis.row_weight.copy(), self.benches,
         )  # fmt: skip
 
@@ -239,18 +257,3 @@ def _units(window: LevelWindow) -> tuple[float, float, float]:
     money = 100.0 / max(float(np.abs(finite).max(initial=0.0)), 1e-300)
     amount = 100.0 / max(float(window.demand.max(initial=0.0)), 1e-300)
     return money, amount, _OFF * float(window.demand.mean()) * amount
-
-
-def _flow(basis: WindowBasis, shape: tuple[int, int, int]) -> np.ndarray:
-    """What the columns of a basis hold, (H, S, R)."""
-    flow = np.zeros(shape)
-    cells = flow.reshape(-1, shape[2])
-    cells[np.arange(len(cells)), basis.key] = basis.key_value
-    on = basis.slot >= 0
-    flow.reshape(-1)[basis.slot[on]] = basis.value[on]
-    return flow
-
-
-def _moved(slot: np.ndarray, columns: int, rows: int) -> np.ndarray:
-    """What is basic, so many columns and rows further on."""
-    return np.where(slot >= 0, slot + columns, slot - rows)
