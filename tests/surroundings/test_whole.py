@@ -142,7 +142,7 @@ def test_what_a_file_manager_leaves_is_not_in_the_way(tmp_path: Path) -> None:
     assert {path.name for path in folder.iterdir()} == {"a", ".DS_Store"}
     for name in ("w", "x", "y", "z"):
         (folder / name).touch()
-    with pytest.raises(UsageError, match=r"\(w, x, y, …\)"):
+    with pytest.raises(UsageError, match=r"\(w, x, y and 1 more\)"):
         refuse_others(folder, {"a"})
     (folder / "z").unlink()
     with pytest.raises(UsageError, match=r"\(w, x, y\)"):

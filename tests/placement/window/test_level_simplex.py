@@ -10,8 +10,8 @@ import pytest
 import swiglpk as glp
 
 from wattlas.placement.window.simplex import LevelAnswer, LevelWindow, solve_level_window
+from wattlas.placement.window.simplex.settle import flow_of
 from wattlas.placement.window.simplex.state import MOVES, LevelProgram
-from wattlas.placement.window.simplex.tail import flow_of
 
 HOURS, LOOK = 9, 4
 DEEP = 11

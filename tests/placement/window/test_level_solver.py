@@ -200,7 +200,7 @@ def test_highs_goes_on_from_its_basis(eager: None) -> None:
     assert solver.getInfo().simplex_iteration_count <= 2
     cold = highs.solve(lp).objective
     assert solver.getInfo().objective_function_value == pytest.approx(cold, rel=1e-9)
-    assert memory[LAST].columns["u"].shape == layout.column("u").shape
+    assert memory[LAST]().columns["u"].shape == layout.column("u").shape
 
 
 def test_a_forecast_that_takes_back_what_it_said_goes_to_highs(eager: None) -> None:

@@ -9,13 +9,14 @@ by its duals equals its objective.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 
 from wattlas.placement.window.simplex.bench import WindowBench
 from wattlas.placement.window.simplex.levels import KeptLevels, LevelAnswer, LevelWindow
+from wattlas.placement.window.simplex.settle import FIRST, flow_of, moved, settle
 from wattlas.placement.window.simplex.state import MOVES, NONE, OPTIMAL, LevelProgram, WindowBasis
-from wattlas.placement.window.simplex.tail import FIRST_TAIL, flow_of, moved, settle_tail
 
 _CLOSED, _OVER = 1e6, 1e4
 """Cost of a closed column, and of a GPU-h/h above a capacity; the largest open cost is 100."""
@@ -85,21 +86,35 @@ class _Run:
         if self.kept is not None:
             shared = slice(self.skipped * rows, (self.skipped + self.count) * rows)
             basis.shift[: self.count * rows] = self.kept.shift[shared]
-            came = self.exact.limit[regions:rows] - self.kept.level[self.skipped - 1].ravel()
-            basis.shift[regions:rows] += np.where(np.abs(came) > 100.0 * _KEPT, came, 0.0)
-        if hours > self.count:
-            self._settle(np.stack(levels))
+            basis.shift[regions:rows] += self._ran_otherwise
+        self._settle(np.stack(levels))
         return True
 
+    @cached_property
+    def _ran_otherwise(self) -> np.ndarray:
+        """How much more runs before the window than was planned, (M·R,)."""
+        if self.kept is None:
+            return np.zeros(0)
+        first = slice(self.plain.shape[2], self.plain.shape[2] * (1 + self.plain.shape[3]))
+        came = self.exact.limit[first] - self.kept.level[self.skipped - 1].ravel()
+        return np.where(np.abs(came) > 100.0 * _KEPT, came, 0.0)
+
     def _settle(self, level: np.ndarray) -> None:
-        """Bring the last hours to their optimum after the levels (H, M, R) of those before them,
-        more hours each time: most of what a new hour changes is near it."""
-        hours, count = self.plain.shape[0], FIRST_TAIL
+        """Bring some hours to their optimum between the levels (H, M, R) of the others, more each
+        time: the first where something runs otherwise than planned, the last where they are new."""
+        hours, count = self.plain.shape[0], FIRST
         while 3 * count <= 2 * hours:
-            bench = self._bench(count)
-            most = _MOST_PER_ROW * len(bench.basis.slot)
-            self.pivots += settle_tail(self.plain, self.off, self.bench.basis, bench, level, most)
+            if self._ran_otherwise.any() and 3 * count <= hours:
+                self._settle_hours(range(count), level)
+            if hours > self.count:
+                self._settle_hours(range(hours - count, hours), level)
             count = 2 * count + 1
+
+    def _settle_hours(self, inner: range, level: np.ndarray) -> None:
+        """Settle some hours, if that does not take too long."""
+        bench = self._bench(len(inner) + (inner.stop < self.plain.shape[0]))
+        most = _MOST_PER_ROW * len(bench.basis.slot)
+        self.pivots += settle(self.plain, self.off, self.bench.basis, bench, level, inner, most)
 
     def answer(self) -> LevelAnswer | None:
         """Solve it, and give the last basis the plain right-hand sides."""
