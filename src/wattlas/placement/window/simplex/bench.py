@@ -36,16 +36,17 @@ class WindowBench:
 
     def solve(self, window: LevelProgram, most: int) -> int:
         """Solve from the basis at hand; how it ended."""
-        from wattlas.placement.window.simplex.pivots import solve_window
-
-        ended: int = solve_window(window, self.basis, self.factors, self.work, most)
-        return ended
+        return self._run(window, most, False)
 
     def mend(self, window: LevelProgram) -> None:
         """Bring the optimal basis at hand to the right-hand sides of another window."""
-        from wattlas.placement.window.simplex.mend import mend_window
+        self._run(window, _MOST_TO_MEND, True)
 
-        mend_window(window, self.basis, self.factors, self.work, _MOST_TO_MEND)
+    def _run(self, window: LevelProgram, most: int, mends: bool) -> int:
+        from wattlas.placement.window.simplex.both import run_window
+
+        ended: int = run_window(window, self.basis, self.factors, self.work, most, mends)
+        return ended
 
 
 def _basis(rows: int, hours: int, sources: int, regions: int, models: int) -> WindowBasis:

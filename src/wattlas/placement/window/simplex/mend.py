@@ -7,7 +7,7 @@ the price of the side where it stands takes that price instead, and stays.
 
 from __future__ import annotations
 
-from wattlas.placement.engine.jit import entry, kernel
+from wattlas.placement.engine.jit import kernel
 from wattlas.placement.window.simplex.factors import factorise
 from wattlas.placement.window.simplex.pivots import (
     REFACTOR_EVERY,
@@ -46,7 +46,7 @@ _TIE = 1e-12
 _FAR = 1e300
 
 
-@entry
+@kernel
 def mend_window(p: LevelProgram, b: WindowBasis, f: Factors, w: Work, most: int) -> None:
     """Values of the optimal basis at hand under other right-hand sides; at most so many pivots
     until every column and slack is on its side again."""

@@ -7,7 +7,7 @@ test that passes kinks. `docs/engine.md` tells why.
 
 from __future__ import annotations
 
-from wattlas.placement.engine.jit import entry, kernel
+from wattlas.placement.engine.jit import kernel
 from wattlas.placement.window.simplex.factors import entries, factorise
 from wattlas.placement.window.simplex.pricing import move_along, move_duals, price, set_duals
 from wattlas.placement.window.simplex.ratio import breakpoints, leaving, move
@@ -50,7 +50,7 @@ _OFF = 1e-7
 """A slack further from its kink than that is on its own side of it, whatever its price said."""
 
 
-@entry
+@kernel
 def solve_window(p: LevelProgram, b: WindowBasis, f: Factors, w: Work, most: int) -> int:
     """Solve from the basis at hand, whose slots may be in any order. Returns how it ended."""
     count = w.counters
