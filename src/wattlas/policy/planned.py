@@ -111,21 +111,20 @@ class Planned:
         part = flows.where(rows)
         low = self._low[part.klass, part.point] & part.served
         entries = [part.metro, part.klass, low, part.region, part.point, part.requests_per_h]
-        k = len(self.placed.scenario.classes)
-        has = np.unique((part.metro * k + part.klass)[~low])
+        has = np.zeros(self.placed.scenario.shape[:2], dtype=bool)
+        has[part.metro[~low], part.klass[~low]] = True
         usual = self._usual
         manned = self._nearest.manned(hour)[usual[3], usual[4]]
-        wanted = ~np.isin(usual[0] * k + usual[1], has) & manned
+        wanted = ~has[usual[0], usual[1]] & manned
         filled = [np.concatenate([a, b[wanted]]) for a, b in zip(entries, usual, strict=True)]
-        has = np.concatenate([has, (usual[0] * k + usual[1])[wanted]])
-        return _as_shares(self._with_nearest(filled, has, hour), k)
+        has[usual[0][wanted], usual[1][wanted]] = True
+        return _as_shares(self._with_nearest(filled, has, hour), has.shape[1])
 
     def _with_nearest(self, entries: list[np.ndarray], has: np.ndarray, hour: int) -> list[Any]:
-        """With a place for each metro and class that has none in full service, if there is one."""
-        s = self.placed.scenario
-        k = len(s.classes)
-        place = self._nearest.places(hour)
-        pair = np.setdiff1d(np.flatnonzero(place[:, 0] != UNSERVED), has)
+        """With a place for each metro and class that has none in full service, as `has` (I, K)
+        says, if there is one."""
+        k, place = has.shape[1], self._nearest.places(hour)
+        pair = np.flatnonzero((place[:, 0] != UNSERVED) & ~has.ravel())
         more = (pair // k, pair % k, np.zeros(len(pair), bool), *place[pair].T, np.ones(len(pair)))
         return [np.concatenate([a, b]) for a, b in zip(entries, more, strict=True)]
 

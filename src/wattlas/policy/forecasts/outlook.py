@@ -185,9 +185,9 @@ def _middles(
     for ahead in range(1, look_ahead_h + 1):
         made = model.quantiles(prepared, issued, ahead)
         told = with_published(history, made, issued, ahead)
-        middle = told[..., told.shape[-1] // 2]
-        columns.append(np.where(np.isfinite(middle), middle, latest))
-    return np.stack(columns, axis=-1)
+        columns.append(told[..., told.shape[-1] // 2])
+    middle = np.stack(columns, axis=-1)
+    return np.where(np.isfinite(middle), middle, latest[..., None])
 
 
 def _persistence(_history: History, _first: int, _ahead: int) -> Forecaster:

@@ -233,9 +233,9 @@ class _Run:
         p, (hours, _, regions, models) = self.exact, self.plain.shape
         least = float(flow.min())
         np.maximum(flow, 0.0, out=flow)
-        shut = p.cost >= _CLOSED
-        closed = float(flow[shut].max(initial=0.0))
-        flow[shut] = 0.0
+        shut = np.where(p.cost >= _CLOSED, flow, 0.0)
+        closed = float(shut.max())
+        flow -= shut
         level = self.plain.levels(flow)
         limit = p.limit.reshape(hours, 1 + models, regions)
         over = float((level.sum(axis=1) - limit[:, 0]).max())
