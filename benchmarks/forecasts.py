@@ -13,6 +13,7 @@ import polars as pl
 from benchmarks.registry import Benchmark, Figure, RunOptions
 from wattlas.policy.forecasts.history import History, Known
 from wattlas.policy.forecasts.models import Climatology, boosted
+from wattlas.policy.forecasts.renewals import renewed
 from wattlas.policy.forecasts.skill import Skill, skill
 
 START, END = np.datetime64("2021-01-01T00"), np.datetime64("2025-01-01T00")
@@ -38,7 +39,7 @@ def run(options: RunOptions) -> Sequence[Figure]:
 def _judged(name: str, history: History, year: int) -> list[Figure]:
     first, last = (history.index(np.datetime64(f"{y}-01-01T00", "h")) for y in (year, year + 1))
     began = time.process_time()
-    model = boosted(history, 0, first)
+    model = renewed(boosted(history, 0, first), lambda _hour: history, 0, first, last)
     learnt_s = time.process_time() - began
     judged = skill(model, history, first, last, AHEAD_H)
     usual = skill(Climatology(), history, first, last, (TARGET_AHEAD_H,))[0]

@@ -191,7 +191,7 @@ def test_each_band_of_horizons_has_trees_of_its_own() -> None:
         boosted(history, 24 * 40, 24 * 50, ahead_h=ahead_h, quantiles=(0.5,))
         for ahead_h in ((24, 3, 18), (3,), (18, 24))
     )
-    assert [band.last_h for band in both.bands] == [3, 24]
+    assert [max(band.ahead_h) for band in both.bands] == [3, 24]
     prepared, issued = PreparedHistory.of(history), np.arange(24 * 50, 24 * 52)
     for ahead_h, alone in {1: near, 3: near, 4: far, 24: far, 25: far, 90: far}.items():
         np.testing.assert_array_equal(

@@ -188,7 +188,7 @@ def test_the_forecast_is_the_mean_of_what_each_model_says(
 
 def test_who_has_models_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """A series of enough rows at every horizon, where series are not too many; no more are drawn
-    than of a year. What is published teaches nothing."""
+    than of two years. What is published teaches nothing."""
     history = world(Known.DAY_AHEAD).until(24 * 60)
     prepared, target = PreparedHistory.of(history), np.arange(24 * 40, 24 * 60)
     change = teaching(history, target, 24, features(prepared, target - 24, 24))

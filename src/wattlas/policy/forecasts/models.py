@@ -10,15 +10,15 @@ from typing import Any, Protocol
 import numpy as np
 
 from wattlas.errors import InputError, Problem
+from wattlas.policy.forecasts.bands import Band
 from wattlas.policy.forecasts.features import (
     DayChange,
     PreparedHistory,
     at,
     features,
-    mean_of_known,
 )
 from wattlas.policy.forecasts.history import HOURS_PER_DAY, History, is_published
-from wattlas.policy.forecasts.own import Own, own_models, teaching
+from wattlas.policy.forecasts.own import own_models, teaching
 from wattlas.policy.forecasts.trees import informed, regressor
 
 QUANTILES = (0.1, 0.5, 0.9)
@@ -94,16 +94,6 @@ class Climatology:
 
 
 @dataclass(frozen=True)
-class Band:
-    """What was learnt of the horizons up to `last_h`: of all series a model per quantile
-    (scikit-learn), and of each its `own`, where it has a past to learn from."""
-
-    last_h: int
-    trees: tuple[Any, ...]
-    own: Own | None = None
-
-
-@dataclass(frozen=True)
 class Boosted:
     """Gradient-boosted models for all series, and models of each by itself, band by band of
     horizons, see `boosted`."""
@@ -119,14 +109,8 @@ class Boosted:
             fix = "Learn from a history of the same series, in the same order."
             raise InputError([Problem("history.ids", "are not those that were learnt from", fix)])
         known = features(prepared, issued, ahead_h)
-        rows = known.x.reshape(-1, known.x.shape[-1])
-        band = next((band for band in self.bands if ahead_h <= band.last_h), self.bands[-1])
-        change = np.stack([model.predict(rows) for model in band.trees], axis=-1)
-        change = np.sort(change, axis=-1).reshape(*known.anchor.shape, len(band.trees))
-        if band.own is not None:
-            middle = change[..., change.shape[-1] // 2]
-            own = band.own.changes(prepared, issued, ahead_h, known)
-            change += (mean_of_known([middle, *own]) - middle)[..., None]
+        band = next((band for band in self.bands if ahead_h <= max(band.ahead_h)), self.bands[-1])
+        change = band.quantiles(prepared, issued, ahead_h, known)
         return np.asarray(known.anchor[..., None] + known.scale[..., None] * change)
 
 
@@ -150,7 +134,7 @@ def boosted(
     prepared = PreparedHistory.of(history.until(last))
     bands = [
         Band(
-            max(band),
+            tuple(band),
             _trees(prepared, first, band, seed, quantiles),
             own_models(prepared, first, band, seed),
         )

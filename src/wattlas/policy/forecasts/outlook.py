@@ -35,6 +35,7 @@ from wattlas.policy.forecasts.models import (
     with_published,
 )
 from wattlas.policy.forecasts.past import Pasts, pasts_of
+from wattlas.policy.forecasts.renewals import renewed
 from wattlas.policy.forecasts.vintages import REMEMBERED_H, AsKnown, known_at
 from wattlas.policy.protocol import Forecast
 
@@ -190,27 +191,35 @@ def _middles(
     return np.where(np.isfinite(middle), middle, latest[..., None])
 
 
-def _persistence(_history: History, _first: int, _ahead: int) -> Forecaster:
+HistoryAt = Callable[[int], History]
+"""A history as it was known when an hour began."""
+
+
+def _persistence(_history_at: HistoryAt, _first: int, _end: int, _ahead: int) -> Forecaster:
     return Persistence()
 
 
-def _climatology(_history: History, _first: int, _ahead: int) -> Forecaster:
+def _climatology(_history_at: HistoryAt, _first: int, _end: int, _ahead: int) -> Forecaster:
     return Climatology()
 
 
-def _boosted(history: History, first: int, look_ahead_h: int) -> Forecaster:
+def _boosted(history_at: HistoryAt, first: int, end: int, look_ahead_h: int) -> Forecaster:
     horizons = sorted({h for h in AHEAD_H if h < look_ahead_h} | {look_ahead_h})
-    return boosted(history, 0, first, ahead_h=horizons, quantiles=QUANTILES[MEDIAN : MEDIAN + 1])
+    model = boosted(
+        history_at(first), 0, first, ahead_h=horizons, quantiles=QUANTILES[MEDIAN : MEDIAN + 1]
+    )
+    return renewed(model, history_at, 0, first, end)
 
 
 LEARNT = "boosted"
-FORECASTS: Mapping[str, tuple[Callable[[History, int, int], Forecaster], int]] = {
+FORECASTS: Mapping[str, tuple[Callable[[HistoryAt, int, int, int], Forecaster], int]] = {
     "persistence": (_persistence, 1),
     "climatology": (_climatology, 7),
     LEARNT: (_boosted, 42),
 }
-"""Name → how a forecast is learnt (history, first hour that it may not see, horizon), and days of
-past that it needs at least. `perfect` needs none."""
+"""Name → how a forecast is learnt (history, first hour that it forecasts, the hour after the last
+before which it may learn anew, horizon), and days of past that it needs at least. `perfect` needs
+none."""
 PERFECT = "perfect"
 SIGNALS = ("price", "carbon", "demand")
 
@@ -251,8 +260,10 @@ def forecast_outlook(
     models = {}
     for signal, history in named.items():
         if history is not None and signal in signals:
+            # Of demand the replay sees what comes, which need not be what the scenario says.
+            end = pasts.span.first if signal == "demand" else history.hours
             models[signal] = _model(
-                learn, history, pasts.span.first, look_ahead_h,
+                learn, history, (pasts.span.first, end), look_ahead_h,
                 archived.get(signal), files.vintages.get(signal),
             )  # fmt: skip
     notes = () if archive is None else holes(named, pasts.span, models, look_ahead_h)
@@ -269,19 +280,23 @@ def _refuse_idle(name: str, files: Files) -> None:
 
 
 def _model(
-    learn: Callable[[History, int, int], Forecaster],
+    learn: Callable[[HistoryAt, int, int, int], Forecaster],
     history: History,
-    first: int,
+    span: tuple[int, int],
     look_ahead_h: int,
     archived: Issued | None,
     vintages: Issued | None,
 ) -> Forecaster:
-    """What forecasts a signal: an archive, or what is learnt from what was known by the first step;
-    either from what was known at each."""
+    """What forecasts a signal from the first hour of a span to its end: an archive, or what is
+    learnt from what was known by the first, and anew by later ones; either from what was known at
+    each."""
     lookup = None if vintages is None else Lookup(vintages)
     if archived is None:
-        past = history if lookup is None else known_at(lookup, history, first - 1)
-        model = learn(past, first, look_ahead_h)
+
+        def history_at(hour: int) -> History:
+            return history if lookup is None else known_at(lookup, history, hour - 1)
+
+        model = learn(history_at, *span, look_ahead_h)
     else:
         model = Archived(archived)
     return model if lookup is None else AsKnown(model, lookup)

@@ -29,8 +29,8 @@ from wattlas.policy.forecasts.trees import informed, regressor
 
 MOST_SERIES = 40
 """Of more series than these none has models of its own: they take as long as they are many."""
-ROWS = 8760
-"""Hours of a series that its models learn from at most: those of a year."""
+ROWS = 2 * 8760
+"""Hours of a series that its models learn from at most: those of two years."""
 LEAST_ROWS = 1500
 """A series with fewer known hours has no models of its own."""
 TREES, LEAVES, LEAST_LEAF_ROWS, RATE, COLUMNS = 60, 15, 50, 0.1, 0.3
