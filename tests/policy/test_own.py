@@ -50,6 +50,9 @@ MINE = dedent(
         def __init__(self, scenario): pass
         def route(self, observed, forecast): pass
 
+    class Unnamed(Mine):
+        name = " "
+
     class Broken:
         name = "broken"
         def __init__(self, scenario): raise OSError("no such oracle")
@@ -168,6 +171,7 @@ def test_a_policy_of_a_distribution(
         ("{folder}/mine.py:Mine:wat=1", r"cannot be made: TypeError: .*'wat'"),
         ("{folder}/mine.py:Broken", r"cannot be made: OSError: no such oracle \(line \d+ of"),
         ("{folder}/mine.py:Nameless", r"has no `name`(.|\n)*a `route` that takes other arguments"),
+        ("{folder}/mine.py:Unnamed", r"has no `name`, which results call it by"),
         ("{folder}/wrong.py:Mine", r"cannot be imported: SyntaxError"),
         ("no_such_package_at_all:Mine", r"cannot be imported: ModuleNotFoundError"),
     ],
