@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -55,9 +56,13 @@ def start(long: Folder, out: Path, *more: str) -> subprocess.Popen[str]:
 
 
 def until_parts(out: Path, count: int, child: subprocess.Popen[str]) -> None:
-    """Wait until so many parts are there, or the command has ended."""
-    while child.poll() is None and len(finished_parts(out)) < count:
+    """Wait until so many parts are there, or the command has ended. Before its first part it makes
+    the folder and takes it away again, to see whether it may."""
+    parts = 0
+    while child.poll() is None and parts < count:
         time.sleep(0.001)
+        with suppress(FileNotFoundError):
+            parts = len(finished_parts(out))
 
 
 def test_killed_and_resumed(long: Folder, tmp_path: Path, capsys: Captured) -> None:
