@@ -18,6 +18,7 @@ from wattlas.placement.window.simplex.state import (
     FREE,
     HOUR,
     I8,
+    NONZEROS,
     PIVOTS,
     VECTOR,
     Factors,
@@ -60,7 +61,8 @@ def entries(p: LevelProgram, key: int, column: int, w: Work) -> int:
 @kernel
 def factorise(p: LevelProgram, b: WindowBasis, f: Factors, w: Work) -> bool:
     """L and U anew. Slots are the rows that they are pivots of; rows that no column is left for get
-    their slack. False where a column depends on others, or there is no room.
+    their slack, and columns that depend on others an eta. False where there is no room, or too many
+    depend on others.
     """
     o, count = w.order, w.counters
     forget_etas(f, count)
@@ -256,30 +258,35 @@ def admit(p: LevelProgram, b: WindowBasis, f: Factors, w: Work, c: int) -> bool:
     for e in range(entries(p, b.key[c // p.cost.shape[2]], c, w)):
         column[w.entry_row[e]] += w.entry[e]
     ftran(f, count, column)
+    count[NONZEROS] = 0
     for i in range(column.shape[0]):
-        if b.slot[i] < 0 and (slot < 0 or abs(column[i]) > abs(column[slot])):
-            slot = i
+        if abs(column[i]) > _ROUNDING:
+            w.nonzero[count[NONZEROS]] = i
+            count[NONZEROS] += 1
+            if b.slot[i] < 0 and (slot < 0 or abs(column[i]) > abs(column[slot])):
+                slot = i
     if slot < 0 or abs(column[slot]) < _PIVOT:
         return False
-    add_eta(f, count, column, slot)
+    add_eta(f, w, slot, 1.0)
     w.tight[slot] = True
     b.slot[slot] = c
     return True
 
 
 @kernel
-def add_eta(f: Factors, count: I8, column: F8, slot: int) -> None:
-    """What stands in a slot is this column from now on."""
-    eta, t = f.eta, count[ETAS]
+def add_eta(f: Factors, w: Work, slot: int, sign: float) -> None:
+    """What stands in a slot from now on is the entering column, times a sign."""
+    column, eta, t = w.vec[COLUMN], f.eta, w.counters[ETAS]
     end = eta.start[t]
-    eta.at[end], eta.value[end] = slot, column[slot]
-    for i in range(column.shape[0]):
-        if i != slot and abs(column[i]) > _ROUNDING:
+    eta.at[end], eta.value[end] = slot, sign * column[slot]
+    for n in range(w.counters[NONZEROS]):
+        i = w.nonzero[n]
+        if i != slot:
             end += 1
-            eta.at[end], eta.value[end] = i, column[i]
-            f.eta_row[i, t] = column[i]
+            eta.at[end], eta.value[end] = i, sign * column[i]
+            f.eta_row[i, t] = eta.value[end]
     f.eta_kind[t], f.eta_slot[t], eta.start[t + 1] = 0, slot, end + 1
-    count[ETAS] = t + 1
+    w.counters[ETAS] = t + 1
 
 
 @kernel

@@ -8,7 +8,7 @@ test that passes kinks. `docs/engine.md` tells why.
 from __future__ import annotations
 
 from wattlas.placement.engine.jit import kernel
-from wattlas.placement.window.simplex.factors import entries, factorise
+from wattlas.placement.window.simplex.factors import add_eta, entries, factorise
 from wattlas.placement.window.simplex.pricing import move_along, move_duals, price, set_duals
 from wattlas.placement.window.simplex.ratio import breakpoints, leaving, move
 from wattlas.placement.window.simplex.solves import btran_few, ftran
@@ -243,7 +243,7 @@ def exchange(
     p: LevelProgram, b: WindowBasis, f: Factors, w: Work, slot: int, change: float
 ) -> None:
     """What enters stands in a slot from now on; its eta, duals and weights."""
-    column, e, eta, t = w.vec[COLUMN], w.entering, f.eta, w.counters[ETAS]
+    column, e = w.vec[COLUMN], w.entering
     entered, left = w.counters[ENTERED], b.slot[slot]
     own = weight_of(p, b, entered) / (column[slot] * column[slot])
     if own > _HEAVY:
@@ -251,16 +251,7 @@ def exchange(
         even_weights(b, w)
     move_along(p, b, w, change, own)
     put_weight(p, b, w, left, max(own, 1.0))
-    end = eta.start[t]
-    eta.at[end], eta.value[end] = slot, e[SIGN] * column[slot]
-    for n in range(w.counters[NONZEROS]):
-        i = w.nonzero[n]
-        if i != slot:
-            end += 1
-            eta.at[end], eta.value[end] = i, e[SIGN] * column[i]
-            f.eta_row[i, t] = eta.value[end]
-    f.eta_kind[t], f.eta_slot[t], eta.start[t + 1] = 0, slot, end + 1
-    w.counters[ETAS] = t + 1
+    add_eta(f, w, slot, e[SIGN])
     w.counters[STEPS] += 1
     b.slot[slot], b.value[slot] = entered, e[SIGN] * e[STEP]
     if entered >= 0:
