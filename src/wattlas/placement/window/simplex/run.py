@@ -16,10 +16,17 @@ import numpy as np
 from wattlas.placement.window.simplex.bench import WindowBench
 from wattlas.placement.window.simplex.levels import KeptLevels, LevelAnswer, LevelWindow
 from wattlas.placement.window.simplex.settle import FIRST, flow_of, moved, settle
-from wattlas.placement.window.simplex.state import MOVES, NONE, OPTIMAL, LevelProgram, WindowBasis
+from wattlas.placement.window.simplex.state import (
+    CLOSED,
+    MOVES,
+    NONE,
+    OPTIMAL,
+    LevelProgram,
+    WindowBasis,
+)
 
-_CLOSED, _OVER = 1e6, 1e4
-"""Cost of a closed column, and of a GPU-h/h above a capacity; the largest open cost is 100."""
+_OVER = 1e4
+"""Cost of a GPU-h/h above a capacity; the largest open cost is 100."""
 _OFF = 1e-6
 """How far right-hand sides are off, in mean demands of a source: with a tenth of it windows took
 a third more pivots, with ten times as much the plain values are none more often."""
@@ -170,7 +177,7 @@ class _Run:
             if self.kept is not None:
                 at = self.skipped - 1
                 limit[0, 1:] += self.kept.noisy_level[at] - self.kept.level[at]
-        cost = np.where(np.isfinite(w.cost), w.cost * money, _CLOSED)
+        cost = np.where(np.isfinite(w.cost), w.cost * money, CLOSED)
         return LevelProgram(cost, demand.ravel(), limit.ravel(), top.ravel(), w.model, w.first)
 
     def _bench(self, hours: int) -> WindowBench:
@@ -233,7 +240,7 @@ class _Run:
         p, (hours, _, regions, models) = self.exact, self.plain.shape
         least = float(flow.min())
         np.maximum(flow, 0.0, out=flow)
-        shut = np.where(p.cost >= _CLOSED, flow, 0.0)
+        shut = np.where(p.cost >= CLOSED, flow, 0.0)
         closed = float(shut.max())
         flow -= shut
         level = self.plain.levels(flow)

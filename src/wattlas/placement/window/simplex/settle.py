@@ -1,7 +1,7 @@
 """The first or the last hours of a window by themselves, between levels that stay: a pivot of few
 hours costs a fraction of one of all.
 
-What comes of it is put behind the other hours. The two together may be more than a vertex: then
+What comes of it is put among the other hours. All together they may be more than a vertex: then
 slacks that are off their kinks make room, and the whole window takes them along.
 """
 
@@ -11,12 +11,17 @@ import numpy as np
 
 from wattlas.placement.window.simplex.bench import WindowBench
 from wattlas.placement.window.simplex.levels import LevelWindow
-from wattlas.placement.window.simplex.state import MOVES, NONE, OPTIMAL, LevelProgram, WindowBasis
+from wattlas.placement.window.simplex.state import (
+    CLOSED,
+    MOVES,
+    NONE,
+    OPTIMAL,
+    LevelProgram,
+    WindowBasis,
+)
 
 FIRST = 3
 """Hours of the shortest part; each further one has one more than twice as many."""
-_NEVER = 1e6
-"""What a column costs that is not to enter."""
 _KINK = 1e-9
 """A slack that is closer to its kink is there."""
 
@@ -39,7 +44,7 @@ def settle(
     rows, part, first, end = regions * (1 + models), bench.basis, inner.start, inner.stop
     stop = first + bench.shape[0]
     cells, own = slice(first * sources, stop * sources), slice(first * rows, stop * rows)
-    program = _program(p, bench.shape[0], level, inner, (cells, own))
+    program = _program(p, basis.key[cells], level, inner, (cells, own))
     low, high = first * sources * regions, end * sources * regions
     slot = basis.slot[basis.slot != NONE]
     inside = (slot >= low) & (slot < high)
@@ -49,9 +54,6 @@ def settle(
     part.key[:], part.price[:], part.shift[:] = basis.key[cells], basis.price[own], basis.shift[own]
     part.weight[:] = basis.weight[first:stop]
     part.row_weight[:] = basis.row_weight[own]
-    if stop > end:
-        program.cost[-1] = _NEVER
-        program.cost[-1][np.arange(sources), part.key[-sources:]] = 0.0
     if bench.solve(program, most) != OPTIMAL:
         return 0
     after = level.copy()
@@ -73,12 +75,14 @@ def settle(
 
 
 def _program(
-    p: LevelProgram, hours: int, level: np.ndarray, inner: range, own: tuple[slice, slice]
+    p: LevelProgram, key: np.ndarray, level: np.ndarray, inner: range, own: tuple[slice, slice]
 ) -> LevelProgram:
     """Inner hours after the levels before them; where another hour follows, it is one in which
-    nothing runs but what does, and that as a right-hand side."""
+    nothing runs but what does, and that as a right-hand side: no column but its keys may enter."""
     cells, rows = own
     _, models, regions = level.shape
+    sources = p.cost.shape[1]
+    hours = len(key) // sources
     limit, demand = p.limit[rows].reshape(hours, 1 + models, regions).copy(), p.demand[cells]
     if inner.start > 0:
         limit[0, 1:] += level[inner.start - 1]
@@ -87,7 +91,9 @@ def _program(
         limit[-1, 1:] -= level[inner.stop]
         limit[-1, 0] = 0.0
         demand, cost = demand.copy(), cost.copy()
-        demand[len(inner) * p.cost.shape[1] :] = 0.0
+        demand[-sources:] = 0.0
+        cost[-1] = CLOSED
+        cost[-1][np.arange(sources), key[-sources:]] = 0.0
     return LevelProgram(cost, demand, limit.ravel(), p.top[rows], p.model, p.first)
 
 

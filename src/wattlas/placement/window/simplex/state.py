@@ -27,6 +27,9 @@ I4 = NDArray[np.int32]
 I8 = NDArray[np.int64]
 B1 = NDArray[np.bool_]
 
+CLOSED = 1e6
+"Cost of a closed column; the largest open cost is 100."
+
 OPTIMAL, GAVE_UP = 0, 1
 "How a run ends."
 
