@@ -112,19 +112,19 @@ def _value(instance: Instance, judge: Solution) -> float:
     return float(each[used].sum())
 
 
-def test_a_day_of_the_world_by_windows() -> None:
-    """A day of the embedded world: windows are within 0.5 % of the whole, and certify 5 %.
+def test_half_a_day_of_the_world_by_windows() -> None:
+    """Half a day of the embedded world: windows are within 0.1 % of the whole, and certify 5 %.
 
     Of the variable cost: what is reserved is paid in any case.
     """
-    s = shipped(set=["time.sample=null", "time.hours=24", "solver=auto"])
+    s = shipped(set=["time.sample=null", "time.hours=12", "solver=auto"])
     s = replace(s, frictions=Frictions(start_usd_per_gpu_h=0.5, initial=Initial.COLD))
     whole = plan(s, tactics=Tactics(horizon=Horizon(largest=10**9)))
     found = rolled(s, 6, 3)
     assert whole.status is Status.OPTIMAL
     assert found.status is Status.LIMIT
     assert whole.objective <= found.objective * (1 + 1e-9)
-    assert found.objective <= whole.objective * 1.005
+    assert found.objective <= whole.objective * 1.001
     assert (found.objective - whole.objective) / whole.objective <= found.info.gap <= 0.05
 
 
