@@ -11,9 +11,10 @@ from tests.policy.forecasts.test_forecasts import HOURS, world
 from wattlas.model.issued import Issued
 from wattlas.policy.forecasts import own
 from wattlas.policy.forecasts.features import PreparedHistory, features
-from wattlas.policy.forecasts.history import History, Known
+from wattlas.policy.forecasts.history import History, Known, is_published
 from wattlas.policy.forecasts.neighbours import beside, neighbours, published
 from wattlas.policy.forecasts.own import Own, columns, own_models
+from wattlas.policy.forecasts.priced import expected_at
 
 
 def _beside() -> History:
@@ -115,8 +116,8 @@ def test_the_farthest_horizon_of_a_band_says_who_is_beside(
 
 
 def test_models_look_at_their_neighbours(mine: Own) -> None:
-    """At what is published there, cut at ten usual changes for the linear one: what is published
-    later changes nothing, what is published does."""
+    """At what is published there, and at what they were lately at that price, cut at ten usual
+    changes for the linear one: what is published later changes nothing, what is published does."""
     assert mine.near.tolist() == [[1], [-1]]
     history, issued = _beside(), np.array([24 * 80 + 9, 24 * 80 + 15])
     history.clue[1, 24 * 80 + 24 :] *= 30.0
@@ -124,10 +125,14 @@ def test_models_look_at_their_neighbours(mine: Own) -> None:
     known = features(prepared, issued, 24)
     told = mine.changes(prepared, issued, 24, known)
     assert np.isfinite(told).all()
-    theirs = published(prepared, known)[1]
-    assert np.abs(theirs).max() > 10.0
+    told_there = np.stack([is_published(history, history.clue_known, issued, 24)[1]] * 2)
+    priced = expected_at(history.value, history.clue[[1, 1]], told_there, issued + 24, 24)
+    assert np.isfinite(priced).tolist() == [[False, True]] * 2
+    priced = (priced[0] - known.anchor[0]) / known.scale[0]
+    theirs = np.c_[published(prepared, known)[1], priced]
+    assert np.nanmax(np.abs(theirs)) > 10.0
     x = columns(prepared, issued, 24, known)
-    nothing = np.full((2, 2), np.nan)
+    nothing = np.full((2, 3), np.nan)
     x = np.concatenate([x, np.clip(np.stack([theirs, nothing]), -10.0, 10.0)], axis=-1)
     hour = (issued + 24 + np.zeros((2, 1), dtype=np.int64)) % 24
     np.testing.assert_allclose(told[0], mine.linear[0].change(x, hour), rtol=1e-5)

@@ -19,6 +19,7 @@ from wattlas.policy.forecasts.history import (
     published_until,
 )
 from wattlas.policy.forecasts.lookup import Lookup
+from wattlas.policy.forecasts.priced import expected_at
 
 DAYS_BACK = (1, 2, 3, 4, 5, 6, 7, 14)
 """Days before the anchor whose same hour is looked at."""
@@ -156,7 +157,7 @@ def features(prepared: PreparedHistory, issued: np.ndarray, ahead_h: int) -> Fea
     """Features of the value `ahead_h` hours after each hour of issue (n,)."""
     history = prepared.history
     value, target = history.value, issued + ahead_h
-    back = -(-ahead_h // HOURS_PER_DAY) * HOURS_PER_DAY
+    back = back_of(ahead_h)
     anchor = at(value, target - back)
     scale = prepared.day_change.scale(issued)
     same = [at(value, target - back - HOURS_PER_DAY * days) for days in DAYS_BACK]
@@ -179,7 +180,7 @@ def features(prepared: PreparedHistory, issued: np.ndarray, ahead_h: int) -> Fea
     columns += [each / scale for each in change]
     columns += [levels[3] / scale, *_calendar(history, target), np.full_like(anchor, ahead_h)]
     columns += prepared.day_change.published(history, history.known, issued, ahead_h)
-    columns += _clue(prepared, issued, target, back, ahead_h)
+    columns += _clue(prepared, issued, ahead_h, anchor, scale)
     # Weather and the number of the series stand last, where those look that do without or for it.
     for each in prepared.weather:
         columns += each.columns(history, issued, ahead_h, back)
@@ -193,21 +194,35 @@ def at(values: np.ndarray, hour: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(inside, values[:, np.where(inside, hour, 0)], np.nan))
 
 
+def back_of(ahead_h: int) -> int:
+    """How many hours before the target its anchor lies: the last whole days that are known."""
+    return -(-ahead_h // HOURS_PER_DAY) * HOURS_PER_DAY
+
+
 def _clue(
-    prepared: PreparedHistory, issued: np.ndarray, target: np.ndarray, back: int, ahead_h: int
+    prepared: PreparedHistory,
+    issued: np.ndarray,
+    ahead_h: int,
+    anchor: np.ndarray,
+    scale: np.ndarray,
 ) -> list[np.ndarray]:
     """How the clue at the target differs from the anchor's and from its own level, if published,
-    and how the published hours about it change."""
-    history = prepared.history
+    what was lately where it was the same, and how the published hours about it change."""
+    history, target, back = prepared.history, issued + ahead_h, back_of(ahead_h)
     if not history.clue.size:
         return []
     known = is_published(history, history.clue_known, issued, ahead_h)
-    scale = prepared.clue_change.scale(issued)
+    usual = prepared.clue_change.scale(issued)
     clue, last_week = history.clue, [at(history.clue, issued - 24 * d) for d in range(7)]
     ahead = at(clue, target)
     changes = (ahead - at(clue, target - back), ahead - mean_of_known(last_week))
     about = prepared.clue_change.published(history, history.clue_known, issued, ahead_h)
-    return [*(np.where(known, change / scale, np.nan) for change in changes), *about]
+    priced = expected_at(history.value, clue, known, target, back)
+    return [
+        *(np.where(known, change / usual, np.nan) for change in changes),
+        (priced - anchor) / scale,
+        *about,
+    ]
 
 
 def _calendar(history: History, target: np.ndarray) -> list[np.ndarray]:

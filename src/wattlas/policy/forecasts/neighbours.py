@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from wattlas.policy.forecasts.features import WEATHER_COLUMNS, Features, PreparedHistory
+from wattlas.policy.forecasts.features import (
+    WEATHER_COLUMNS,
+    Features,
+    PreparedHistory,
+    back_of,
+)
+from wattlas.policy.forecasts.history import is_published
+from wattlas.policy.forecasts.priced import expected_at
 
 NEIGHBOURS = 2
 """Other series whose published hours are looked at; three tell no more than two."""
@@ -53,6 +60,24 @@ def beside(told: np.ndarray, which: np.ndarray) -> np.ndarray:
     parts += [
         np.where((near >= 0)[:, None, None], told[np.maximum(near, 0)], np.nan) for near in which.T
     ]
+    return np.concatenate(parts, axis=-1)
+
+
+def looked_at(
+    prepared: PreparedHistory, issued: np.ndarray, ahead_h: int, of_all: Features, near: np.ndarray
+) -> np.ndarray:
+    """(series, n, columns): what is `published` of the neighbours `near` (series, neighbours) of
+    each, and what the series was lately at their price of the target."""
+    history, told = prepared.history, beside(published(prepared, of_all), near)
+    price, kinds = history.value, history.known
+    if history.clue.size:
+        price, kinds = history.clue, history.clue_known
+    known, back = is_published(history, kinds, issued, ahead_h), back_of(ahead_h)
+    parts = [told]
+    for which in near.T:
+        there = (which >= 0)[:, None] & known[which]
+        priced = expected_at(history.value, price[which], there, issued + ahead_h, back)
+        parts.append(((priced - of_all.anchor) / of_all.scale)[..., None])
     return np.concatenate(parts, axis=-1)
 
 
