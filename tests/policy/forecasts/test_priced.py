@@ -9,8 +9,8 @@ import pytest
 
 from tests.policy.forecasts.test_forecasts import HOURS, world
 from wattlas.policy.forecasts.features import PreparedHistory, features
-from wattlas.policy.forecasts.history import History, Known
-from wattlas.policy.forecasts.priced import expected_at
+from wattlas.policy.forecasts.history import History, Known, is_published
+from wattlas.policy.forecasts.priced import priced_change
 
 
 def _drawn() -> tuple[np.ndarray, np.ndarray]:
@@ -23,45 +23,41 @@ def _drawn() -> tuple[np.ndarray, np.ndarray]:
     return value, price
 
 
-@pytest.mark.parametrize("back_h", [24, 48])
-def test_the_weighed_mean_by_plain_loops(back_h: int) -> None:
-    """Over four weeks, the hour of the target and those beside it, of which the last lies whole
-    days before the target; from twenty hours on, and where the price is told."""
+def test_the_weighed_mean_by_plain_loops() -> None:
+    """Over four weeks, the hour of the day and those beside it, all of them over a day before; from
+    twenty hours on, and less the value of the day before."""
     value, price = _drawn()
-    target = np.array([7, 24 * 25, 24 * 60 + 5, 24 * 60 + 9, 24 * 77 + 3, 24 * 90 + 23, HOURS + 2])
-    told = np.ones((3, len(target)), dtype=bool)
-    told[1, 3] = False
-    wanted = np.full(told.shape, np.nan)
+    hours = [7, 24 * 25, 24 * 60 + 5, 24 * 60 + 9, 24 * 77 + 3, 24 * 90 + 23, HOURS - 1]
+    wanted = np.full((3, len(hours)), np.nan)
     for z in range(3):
-        for n, hour in enumerate(target):
+        for n, hour in enumerate(hours):
             past = [
                 (price[z, at], value[z, at])
                 for at in range(HOURS)
-                if back_h <= hour - at <= back_h + 27 * 24 + 1
+                if 24 <= hour - at <= 28 * 24 + 1
                 and (hour - at) % 24 in (0, 1, 23)
                 and np.isfinite(price[z, at] + value[z, at])
             ]
-            if len(past) < 20 or not told[z, n] or hour >= HOURS:
-                continue
-            paid, was = np.array(past).T
-            weight = np.exp(-((paid - price[z, hour]) ** 2) / (2 * (0.35 * paid.std()) ** 2))
-            wanted[z, n] = (weight @ was + was.mean()) / (weight.sum() + 1.0)
-    assert 8 < np.isfinite(wanted).sum() < 14
-    made = expected_at(value, price, told, target, back_h)
-    np.testing.assert_allclose(made, wanted, rtol=2e-5)
-    assert np.isnan(expected_at(value, price, ~np.isfinite(wanted), target, back_h)).all()
-    nothing = np.zeros(0, dtype=np.int64)
-    assert expected_at(value, price, told[:, :0], nothing, back_h).shape == (3, 0)
+            if len(past) >= 20:
+                paid, was = np.array(past).T
+                weight = np.exp(-((paid - price[z, hour]) ** 2) / (2 * (0.35 * paid.std()) ** 2))
+                mean = (weight @ was + was.mean()) / (weight.sum() + 1.0)
+                wanted[z, n] = mean - value[z, hour - 24]
+    assert 8 < np.isfinite(wanted).sum() < 16
+    made = priced_change(value, price, 0, HOURS)
+    np.testing.assert_allclose(made[:, hours], wanted, atol=5e-3)
+    part = priced_change(value, price, 24 * 60 + 5, HOURS + 3)
+    np.testing.assert_array_equal(part[:, :-3], made[:, 24 * 60 + 5 :])
+    assert np.isnan(part[:, -3:]).all()
 
 
 def test_a_price_that_is_always_the_same_tells_the_mean() -> None:
     """As a tariff does."""
-    value, target = _drawn()[0][1:2], np.array([24 * 60])
-    told = np.ones((1, 1), dtype=bool)
-    made = expected_at(value, np.full_like(value, 40.0), told, target, 24)
-    near = [value[0, 24 * 60 - 24 * day + beside] for day in range(1, 29) for beside in (-1, 0, 1)]
-    near.remove(value[0, 24 * 59 + 1])
-    assert made[0, 0] == pytest.approx(np.mean(near), rel=1e-6)
+    value, hour = _drawn()[0][1:2], 24 * 60
+    made = priced_change(value, np.full_like(value, 40.0), hour, hour + 1)
+    near = [value[0, hour - 24 * day + beside] for day in range(1, 29) for beside in (-1, 0, 1)]
+    near.remove(value[0, hour - 23])
+    assert made[0, 0] == pytest.approx(np.mean(near) - value[0, hour - 24], rel=1e-5)
 
 
 def _clued() -> History:
@@ -74,18 +70,25 @@ def _clued() -> History:
 
 
 @pytest.mark.parametrize("ahead_h", [3, 24, 40])
-def test_features_have_it_beside_the_anchor(ahead_h: int) -> None:
-    """In usual changes, where the clue is published: not in the morning, a day ahead, nor where it
-    is measured. It says more of what comes than the anchor does."""
-    history, issued = _clued(), np.arange(24 * 60, 24 * 100)
+def test_features_have_it_where_the_price_is_published(ahead_h: int) -> None:
+    """In usual changes: of the target, and of the published hours up to half a day before it, in
+    the mean and of the last. It says more of what comes than the day before does."""
+    history, issued = _clued(), np.arange(24 * 60, 24 * 64)
     known = features(PreparedHistory.of(history), issued, ahead_h)
-    made = known.x[..., -4]
-    told = (issued % 24 >= 12) | ((issued % 24) + ahead_h < 24)
-    told &= (issued % 24) + ahead_h < 48
-    np.testing.assert_array_equal(np.isfinite(made), np.stack([told, np.zeros_like(told)]))
-    if not told.any():
-        return
-    value = made[0, told] * known.scale[0, told] + known.anchor[0, told]
-    came = history.value[0, (issued + ahead_h)[told]]
-    errors = [np.abs(each - came).mean() for each in (value, known.anchor[0, told])]
-    assert errors[0] < 0.5 * errors[1]
+    made, change = known.x[..., -6:-3], priced_change(history.value, history.clue, 0, HOURS)[0]
+    wanted = np.full(made.shape, np.nan)
+    for n, hour in enumerate(issued):
+        told = np.flatnonzero(is_published(
+            history, history.clue_known, np.full(24, hour), np.arange(1, 25))[0])  # fmt: skip
+        about = [hour + 1 + a for a in told if -12 < a + 1 - ahead_h <= 12]
+        last = [hour + 1 + a for a in told if a + 1 <= ahead_h]
+        if ahead_h <= 24:
+            at_target = change[hour + ahead_h] if ahead_h - 1 in told else np.nan
+            wanted[0, n] = at_target, np.mean(change[about]) if about else np.nan, change[last[-1]]
+    usual = PreparedHistory.of(history).day_change.scale(issued)[..., None]
+    np.testing.assert_allclose(made * usual, wanted, atol=1e-6)
+    told = np.isfinite(made[0, :, 0])
+    assert told.sum() == {3: 4 * 24, 24: 4 * 12, 40: 0}[ahead_h]
+    if told.any():
+        came = (history.value[0, (issued + ahead_h)] - known.anchor[0])[told]
+        assert np.abs(made[0, told, 0] * usual[0, told, 0] - came).mean() < 0.5 * np.abs(came).mean()

@@ -19,7 +19,7 @@ from wattlas.policy.forecasts.history import (
     published_until,
 )
 from wattlas.policy.forecasts.lookup import Lookup
-from wattlas.policy.forecasts.priced import expected_at
+from wattlas.policy.forecasts.priced import priced_change
 
 DAYS_BACK = (1, 2, 3, 4, 5, 6, 7, 14)
 """Days before the anchor whose same hour is looked at."""
@@ -91,27 +91,35 @@ class DayChange:
     def of(value: np.ndarray) -> DayChange:
         """Of a signal (series, T); the sums serve means over any hours."""
         change = value - _back(value, HOURS_PER_DAY)
+        return DayChange.told(_mean(np.abs(change), SCALE_DAYS * HOURS_PER_DAY), change)
+
+    @staticmethod
+    def told(usual: np.ndarray, change: np.ndarray) -> DayChange:
+        """Of changes beside their usual size."""
         known = np.isfinite(change)
-        return DayChange(
-            _mean(np.abs(change), SCALE_DAYS * HOURS_PER_DAY),
-            change,
-            _sums(np.where(known, change, 0.0)),
-            _sums(known.astype(float)),
-        )
+        sums = _sums(np.where(known, change, 0.0)), _sums(known.astype(float))
+        return DayChange(usual, change, *sums)
 
     def scale(self, issued: np.ndarray) -> np.ndarray:
         """The unit of changes at hours of issue, (series, n)."""
         return np.asarray(np.maximum(at(self.usual, issued), LEAST_SCALE))
 
     def published(
-        self, history: History, known: tuple[Known, ...], issued: np.ndarray, ahead_h: int
+        self,
+        history: History,
+        known: tuple[Known, ...],
+        issued: np.ndarray,
+        ahead_h: int,
+        most_h: int | None = None,
     ) -> list[np.ndarray]:
         """How the published hours within half a day of the target change from the day before, in
-        the mean, and how the last one up to the target does; nan where none is published.
+        the mean, and how the last one up to the target does; nan where none is published. Of hours
+        at most `most_h` ahead.
 
         Before noon tomorrow's prices are not known, but those of tonight tell how windy it gets.
         """
-        until = issued + published_until(history, known, issued, ahead_h + NOON)
+        last_h = ahead_h + NOON if most_h is None else min(ahead_h + NOON, most_h)
+        until = issued + published_until(history, known, issued, last_h)
         target, hours = issued + ahead_h, self.change.shape[1]
         begin = np.clip(np.maximum(target - NOON, issued) + 1, 0, hours)
         begin = np.broadcast_to(begin, until.shape)
@@ -138,18 +146,21 @@ class PreparedHistory:
     means: tuple[np.ndarray, ...]
     day_change: DayChange
     clue_change: DayChange
-    weather: tuple[Weather, ...] = ()
+    weather: tuple[Weather, ...]
+    priced_change: DayChange
+    """From the day before to what was lately where the clue was the same; empty without one."""
 
     @staticmethod
     def of(history: History) -> PreparedHistory:
         """Running means of the past at every hour; each looks backwards alone."""
-        value = history.value
+        value, day_change = history.value, DayChange.of(history.value)
         return PreparedHistory(
             history,
             tuple(_mean(value, hours) for hours in MEANS_H),
-            DayChange.of(value),
+            day_change,
             DayChange.of(history.clue),
             tuple(Weather.of(history, Lookup(issued)) for issued in history.weather),
+            DayChange.told(day_change.usual, _priced_change(history)),
         )
 
 
@@ -157,7 +168,7 @@ def features(prepared: PreparedHistory, issued: np.ndarray, ahead_h: int) -> Fea
     """Features of the value `ahead_h` hours after each hour of issue (n,)."""
     history = prepared.history
     value, target = history.value, issued + ahead_h
-    back = back_of(ahead_h)
+    back = -(-ahead_h // HOURS_PER_DAY) * HOURS_PER_DAY
     anchor = at(value, target - back)
     scale = prepared.day_change.scale(issued)
     same = [at(value, target - back - HOURS_PER_DAY * days) for days in DAYS_BACK]
@@ -180,7 +191,7 @@ def features(prepared: PreparedHistory, issued: np.ndarray, ahead_h: int) -> Fea
     columns += [each / scale for each in change]
     columns += [levels[3] / scale, *_calendar(history, target), np.full_like(anchor, ahead_h)]
     columns += prepared.day_change.published(history, history.known, issued, ahead_h)
-    columns += _clue(prepared, issued, ahead_h, anchor, scale)
+    columns += _clue(prepared, issued, target, back, ahead_h)
     # Weather and the number of the series stand last, where those look that do without or for it.
     for each in prepared.weather:
         columns += each.columns(history, issued, ahead_h, back)
@@ -194,35 +205,48 @@ def at(values: np.ndarray, hour: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(inside, values[:, np.where(inside, hour, 0)], np.nan))
 
 
-def back_of(ahead_h: int) -> int:
-    """How many hours before the target its anchor lies: the last whole days that are known."""
-    return -(-ahead_h // HOURS_PER_DAY) * HOURS_PER_DAY
-
-
 def _clue(
-    prepared: PreparedHistory,
-    issued: np.ndarray,
-    ahead_h: int,
-    anchor: np.ndarray,
-    scale: np.ndarray,
+    prepared: PreparedHistory, issued: np.ndarray, target: np.ndarray, back: int, ahead_h: int
 ) -> list[np.ndarray]:
     """How the clue at the target differs from the anchor's and from its own level, if published,
-    what was lately where it was the same, and how the published hours about it change."""
-    history, target, back = prepared.history, issued + ahead_h, back_of(ahead_h)
+    and how the published hours about it change; what both say of the value, by what was lately at
+    such a clue."""
+    history = prepared.history
     if not history.clue.size:
         return []
     known = is_published(history, history.clue_known, issued, ahead_h)
-    usual = prepared.clue_change.scale(issued)
+    scale = prepared.clue_change.scale(issued)
     clue, last_week = history.clue, [at(history.clue, issued - 24 * d) for d in range(7)]
     ahead = at(clue, target)
     changes = (ahead - at(clue, target - back), ahead - mean_of_known(last_week))
     about = prepared.clue_change.published(history, history.clue_known, issued, ahead_h)
-    priced = expected_at(history.value, clue, known, target, back)
     return [
-        *(np.where(known, change / usual, np.nan) for change in changes),
-        (priced - anchor) / scale,
+        *(np.where(known, change / scale, np.nan) for change in changes),
+        *_priced(prepared, issued, ahead_h, known),
         *about,
     ]
+
+
+def _priced_change(history: History) -> np.ndarray:
+    """`priced_change` by the clue, nan of series whose clue is not published ahead."""
+    change = np.full(history.clue.shape, np.nan)
+    rows = [kind is not Known.MEASURED for kind in history.clue_known]
+    if any(rows):
+        change[rows] = priced_change(history.value[rows], history.clue[rows], 0, history.hours)
+    return change
+
+
+def _priced(
+    prepared: PreparedHistory, issued: np.ndarray, ahead_h: int, known: np.ndarray
+) -> list[np.ndarray]:
+    """By what was lately at such a clue: of the target, where the clue is `known` (series, n), and
+    of the published hours before it. The day before is over for the next day alone."""
+    if ahead_h > HOURS_PER_DAY:
+        return [np.full(known.shape, np.nan)] * 3
+    history, change = prepared.history, prepared.priced_change
+    scale = change.scale(issued)
+    about = change.published(history, history.clue_known, issued, ahead_h, HOURS_PER_DAY)
+    return [np.where(known, at(change.change, issued + ahead_h) / scale, np.nan), *about]
 
 
 def _calendar(history: History, target: np.ndarray) -> list[np.ndarray]:

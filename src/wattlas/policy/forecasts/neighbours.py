@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from wattlas.policy.forecasts.features import (
-    WEATHER_COLUMNS,
-    Features,
-    PreparedHistory,
-    back_of,
-)
-from wattlas.policy.forecasts.history import is_published
-from wattlas.policy.forecasts.priced import expected_at
+from wattlas.policy.forecasts.features import WEATHER_COLUMNS, Features, PreparedHistory
+from wattlas.policy.forecasts.history import HOURS_PER_DAY, is_published
+from wattlas.policy.forecasts.priced import priced_change
 
 NEIGHBOURS = 2
 """Other series whose published hours are looked at; three tell no more than two."""
@@ -67,17 +62,22 @@ def looked_at(
     prepared: PreparedHistory, issued: np.ndarray, ahead_h: int, of_all: Features, near: np.ndarray
 ) -> np.ndarray:
     """(series, n, columns): what is `published` of the neighbours `near` (series, neighbours) of
-    each, and what the series was lately at their price of the target."""
+    each, and, up to a day ahead, what the series was lately at their price of the target, less the
+    day before."""
     history, told = prepared.history, beside(published(prepared, of_all), near)
     price, kinds = history.value, history.known
     if history.clue.size:
         price, kinds = history.clue, history.clue_known
-    known, back = is_published(history, kinds, issued, ahead_h), back_of(ahead_h)
+    known, target = is_published(history, kinds, issued, ahead_h), issued + ahead_h
     parts = [told]
     for which in near.T:
-        there = (which >= 0)[:, None] & known[which]
-        priced = expected_at(history.value, price[which], there, issued + ahead_h, back)
-        parts.append(((priced - of_all.anchor) / of_all.scale)[..., None])
+        change, there = np.full(known.shape, np.nan), (which >= 0)[:, None] & known[which]
+        rows = there.any(axis=1)
+        if ahead_h <= HOURS_PER_DAY and rows.any():
+            first, last = int(target.min()), int(target.max()) + 1
+            made = priced_change(history.value[rows], price[which][rows], first, last)
+            change[rows] = made[:, target - first]
+        parts.append((np.where(there, change, np.nan) / of_all.scale)[..., None])
     return np.concatenate(parts, axis=-1)
 
 

@@ -23,36 +23,26 @@ says nothing."""
 LEAST_SPREAD = 1e-3
 
 
-def expected_at(
-    value: np.ndarray, price: np.ndarray, told: np.ndarray, target: np.ndarray, back_h: int
-) -> np.ndarray:
-    """(series, n): the mean of a `value` (series, T) over the hours of the last weeks about the
-    same time of day, by a Gaussian weight of how their `price` (series, T) differs from the price
-    of the target (n,); nan where that is not `told` (series, n).
+def priced_change(value: np.ndarray, price: np.ndarray, first: int, last: int) -> np.ndarray:
+    """(series, last − first) of the hours first..last−1: how what a `value` (series, T) was lately
+    at the hour's `price` (series, T) differs from the value a day before.
 
-    The last of these hours lies `back_h` before the target: a whole number of days, over by the
-    hour of issue.
+    The former is the mean over the hours of the last weeks about the same time of day, by a
+    Gaussian weight of how their price differs from the hour's. All of them are over a day before.
     """
-    made = np.full((len(value), len(target)), np.nan)
-    rows = np.flatnonzero(told.any(axis=1))
-    if not len(rows):
-        return made
     offsets = [
-        hours
-        for day in range(DAYS)
+        HOURS_PER_DAY * day + beside
+        for day in range(1, DAYS + 1)
         for beside in range(-HOURS_BESIDE, HOURS_BESIDE + 1)
-        if (hours := back_h + HOURS_PER_DAY * day + beside) >= back_h
+        if HOURS_PER_DAY * day + beside >= HOURS_PER_DAY
     ]
-    first, span, reach = target.min(), int(np.ptp(target)) + 1, offsets[-1]
-    past = np.arange(first - reach, first + span - back_h)
-    dense = _weighed(
-        _hours(value[rows], past),
-        _hours(price[rows], past),
-        _hours(price[rows], np.arange(first, first + span)),
-        [slice(reach - hours, reach - hours + span) for hours in offsets],
-    )
-    made[rows] = dense[:, target - first]
-    return np.where(told, made, np.nan)
+    span, reach = last - first, offsets[-1]
+    past = np.arange(first - reach, last - HOURS_PER_DAY)
+    asked = _hours(price, np.arange(first, last))
+    windows = [slice(reach - hours, reach - hours + span) for hours in offsets]
+    was = _hours(value, past)
+    made = _weighed(was, _hours(price, past), asked, windows) - was[:, windows[0]]
+    return np.asarray(made, dtype=float)
 
 
 def _weighed(
