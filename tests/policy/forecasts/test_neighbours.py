@@ -125,14 +125,15 @@ def test_models_look_at_their_neighbours(mine: Own) -> None:
     known = features(prepared, issued, 24)
     told = mine.changes(prepared, issued, 24, known)
     assert np.isfinite(told).all()
-    priced = priced_change(history.value[:1], history.clue[1:], 0, HOURS)[0, issued + 24]
-    assert np.isfinite(priced).all()
-    priced[0] = np.nan  # not published in the morning
-    priced /= known.scale[0]
+    priced = priced_change(history.value[:1], history.clue[1:], 0, HOURS)[0]
+    tonight = [priced[24 * 80 + 22 : 24 * 81].mean(), priced[24 * 81 - 1]]
+    evening = priced[24 * 81 + 4 : 24 * 81 + 16].mean(), priced[24 * 81 + 15]
+    priced = np.array([[np.nan, *tonight], [priced[24 * 81 + 15], *evening]])
+    priced /= known.scale[0, :, None]
     theirs = np.c_[published(prepared, known)[1], priced]
     assert np.nanmax(np.abs(theirs)) > 10.0
     x = columns(prepared, issued, 24, known)
-    nothing = np.full((2, 3), np.nan)
+    nothing = np.full((2, 5), np.nan)
     x = np.concatenate([x, np.clip(np.stack([theirs, nothing]), -10.0, 10.0)], axis=-1)
     hour = (issued + 24 + np.zeros((2, 1), dtype=np.int64)) % 24
     np.testing.assert_allclose(told[0], mine.linear[0].change(x, hour), rtol=1e-5)

@@ -90,5 +90,6 @@ def test_features_have_it_where_the_price_is_published(ahead_h: int) -> None:
     told = np.isfinite(made[0, :, 0])
     assert told.sum() == {3: 4 * 24, 24: 4 * 12, 40: 0}[ahead_h]
     if told.any():
-        came = (history.value[0, (issued + ahead_h)] - known.anchor[0])[told]
-        assert np.abs(made[0, told, 0] * usual[0, told, 0] - came).mean() < 0.5 * np.abs(came).mean()
+        came = (history.value[0, issued + ahead_h] - known.anchor[0])[told]
+        error = made[0, told, 0] * usual[0, told, 0] - came
+        assert np.abs(error).mean() < 0.5 * np.abs(came).mean()

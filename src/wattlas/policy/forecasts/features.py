@@ -160,7 +160,7 @@ class PreparedHistory:
             day_change,
             DayChange.of(history.clue),
             tuple(Weather.of(history, Lookup(issued)) for issued in history.weather),
-            DayChange.told(day_change.usual, _priced_change(history)),
+            priced_of(history, day_change.usual),
         )
 
 
@@ -222,31 +222,31 @@ def _clue(
     about = prepared.clue_change.published(history, history.clue_known, issued, ahead_h)
     return [
         *(np.where(known, change / scale, np.nan) for change in changes),
-        *_priced(prepared, issued, ahead_h, known),
+        *priced_columns(history, prepared.priced_change, issued, ahead_h),
         *about,
     ]
 
 
-def _priced_change(history: History) -> np.ndarray:
-    """`priced_change` by the clue, nan of series whose clue is not published ahead."""
+def priced_of(history: History, usual: np.ndarray) -> DayChange:
+    """By the clue, beside the `usual` change; nan of series whose clue is not published ahead."""
     change = np.full(history.clue.shape, np.nan)
     rows = [kind is not Known.MEASURED for kind in history.clue_known]
     if any(rows):
         change[rows] = priced_change(history.value[rows], history.clue[rows], 0, history.hours)
-    return change
+    return DayChange.told(usual, change)
 
 
-def _priced(
-    prepared: PreparedHistory, issued: np.ndarray, ahead_h: int, known: np.ndarray
+def priced_columns(
+    history: History, change: DayChange, issued: np.ndarray, ahead_h: int
 ) -> list[np.ndarray]:
-    """By what was lately at such a clue: of the target, where the clue is `known` (series, n), and
-    of the published hours before it. The day before is over for the next day alone."""
+    """By what was lately at such a clue: of the target, and of the published hours up to it, where
+    they are published. The day before is over for the next day alone."""
+    known = is_published(history, history.clue_known, issued, ahead_h)
     if ahead_h > HOURS_PER_DAY:
         return [np.full(known.shape, np.nan)] * 3
-    history, change = prepared.history, prepared.priced_change
-    scale = change.scale(issued)
+    of_target = at(change.change, issued + ahead_h) / change.scale(issued)
     about = change.published(history, history.clue_known, issued, ahead_h, HOURS_PER_DAY)
-    return [np.where(known, at(change.change, issued + ahead_h) / scale, np.nan), *about]
+    return [np.where(known, of_target, np.nan), *about]
 
 
 def _calendar(history: History, target: np.ndarray) -> list[np.ndarray]:

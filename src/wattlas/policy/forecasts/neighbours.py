@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from wattlas.policy.forecasts.features import WEATHER_COLUMNS, Features, PreparedHistory
-from wattlas.policy.forecasts.history import HOURS_PER_DAY, is_published
-from wattlas.policy.forecasts.priced import priced_change
+from wattlas.policy.forecasts.features import (
+    WEATHER_COLUMNS,
+    Features,
+    PreparedHistory,
+    priced_columns,
+    priced_of,
+)
+from wattlas.policy.forecasts.history import HOURS_PER_DAY, History, Known
+from wattlas.policy.forecasts.priced import REACH_H
 
 NEIGHBOURS = 2
 """Other series whose published hours are looked at; three tell no more than two."""
@@ -62,23 +70,30 @@ def looked_at(
     prepared: PreparedHistory, issued: np.ndarray, ahead_h: int, of_all: Features, near: np.ndarray
 ) -> np.ndarray:
     """(series, n, columns): what is `published` of the neighbours `near` (series, neighbours) of
-    each, and, up to a day ahead, what the series was lately at their price of the target, less the
-    day before."""
-    history, told = prepared.history, beside(published(prepared, of_all), near)
+    each, and what that says of the series, by what it was lately at such prices."""
+    parts = [beside(published(prepared, of_all), near)]
+    if len(issued):
+        low = max(int(issued.min()) - REACH_H, 0)
+        part = slice(low, int(issued.max()) + HOURS_PER_DAY + 1)
+        usual = prepared.day_change.usual[:, part]
+        for which in near.T:
+            there = _priced_there(prepared.history, which).between(part.start, part.stop)
+            change = priced_of(there, usual)
+            parts.append(np.stack(priced_columns(there, change, issued - low, ahead_h), axis=-1))
+    else:
+        parts += [np.zeros((*of_all.anchor.shape, 3))] * near.shape[1]
+    return np.concatenate(parts, axis=-1)
+
+
+def _priced_there(history: History, which: np.ndarray) -> History:
+    """The series with the published price of another `which` (series,) as their clue, by the clocks
+    there; −1 for none."""
     price, kinds = history.value, history.known
     if history.clue.size:
         price, kinds = history.clue, history.clue_known
-    known, target = is_published(history, kinds, issued, ahead_h), issued + ahead_h
-    parts = [told]
-    for which in near.T:
-        change, there = np.full(known.shape, np.nan), (which >= 0)[:, None] & known[which]
-        rows = there.any(axis=1)
-        if ahead_h <= HOURS_PER_DAY and rows.any():
-            first, last = int(target.min()), int(target.max()) + 1
-            made = priced_change(history.value[rows], price[which][rows], first, last)
-            change[rows] = made[:, target - first]
-        parts.append((np.where(there, change, np.nan) / of_all.scale)[..., None])
-    return np.concatenate(parts, axis=-1)
+    known = [kinds[other] if other >= 0 else Known.MEASURED for other in which]
+    clocks = history.utc_offset_h[which]
+    return replace(history, clue=price[which], clue_known=tuple(known), utc_offset_h=clocks)
 
 
 def _correlation(left: np.ndarray, right: np.ndarray, day: np.ndarray) -> float:

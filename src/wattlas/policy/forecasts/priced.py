@@ -13,6 +13,8 @@ from wattlas.policy.forecasts.history import HOURS_PER_DAY
 DAYS = 28
 HOURS_BESIDE = 1
 """Hours of those days that are looked at: the target's, and so many before and after it."""
+REACH_H = HOURS_PER_DAY * DAYS + HOURS_BESIDE
+"""Hours before an hour that are looked at."""
 LEAST_HOURS = 20
 """With fewer known hours nothing is said."""
 BANDWIDTH = 0.35
@@ -36,10 +38,10 @@ def priced_change(value: np.ndarray, price: np.ndarray, first: int, last: int) -
         for beside in range(-HOURS_BESIDE, HOURS_BESIDE + 1)
         if HOURS_PER_DAY * day + beside >= HOURS_PER_DAY
     ]
-    span, reach = last - first, offsets[-1]
-    past = np.arange(first - reach, last - HOURS_PER_DAY)
+    span = last - first
+    past = np.arange(first - REACH_H, last - HOURS_PER_DAY)
     asked = _hours(price, np.arange(first, last))
-    windows = [slice(reach - hours, reach - hours + span) for hours in offsets]
+    windows = [slice(REACH_H - hours, REACH_H - hours + span) for hours in offsets]
     was = _hours(value, past)
     made = _weighed(was, _hours(price, past), asked, windows) - was[:, windows[0]]
     return np.asarray(made, dtype=float)
