@@ -117,7 +117,8 @@ def test_the_farthest_horizon_of_a_band_says_who_is_beside(
 
 def test_models_look_at_their_neighbours(mine: Own) -> None:
     """At what is published there, and at what they were lately at that price, cut at ten usual
-    changes for the linear one: what is published later changes nothing, what is published does."""
+    changes for the linear one: what comes or is published later changes nothing, what is published
+    does."""
     assert mine.near.tolist() == [[1], [-1]]
     history, issued = _beside(), np.array([24 * 80 + 9, 24 * 80 + 15])
     history.clue[1, 24 * 80 + 24 :] *= 30.0
@@ -145,7 +146,9 @@ def test_models_look_at_their_neighbours(mine: Own) -> None:
     later, sooner = history.clue.copy(), history.clue.copy()
     later[:, 24 * 82 :] = 9e3  # tomorrow ends there
     sooner[1, 24 * 80 + 22] += 300.0
+    value = history.value.copy()
+    value[:, issued[-1] + 1 :] += 500.0
     for clue, same in ((later, True), (sooner, False)):
-        other = PreparedHistory.of(replace(history, clue=clue))
+        other = PreparedHistory.of(replace(history, value=value, clue=clue))
         moved = mine.changes(other, issued, 24, features(other, issued, 24))
         assert np.array_equal(moved[:, 0], told[:, 0]) == same
