@@ -12,7 +12,7 @@ from wattlas.model.issued import Issued
 from wattlas.policy.forecasts import own
 from wattlas.policy.forecasts.features import PreparedHistory, features
 from wattlas.policy.forecasts.history import History, Known
-from wattlas.policy.forecasts.neighbours import beside, neighbours, published
+from wattlas.policy.forecasts.neighbours import beside, looked_at, neighbours, published
 from wattlas.policy.forecasts.own import Own, columns, own_models
 from wattlas.policy.forecasts.priced import priced_change
 
@@ -98,6 +98,12 @@ def test_what_is_published_is_the_clue_or_the_signal_itself() -> None:
         told = published(prepared, features(prepared, issued, 24))
         wanted = np.stack(change.published(history, known, issued, 24), axis=-1)
         np.testing.assert_array_equal(told, wanted)
+        near = np.array([[1], [-1]])
+        seen = looked_at(prepared, issued, 24, features(prepared, issued, 24), near)
+        np.testing.assert_array_equal(seen[..., :2], beside(told, near))
+        assert seen.shape[-1] == (2 if history is priced else 5)
+        none = looked_at(prepared, issued[:0], 24, features(prepared, issued[:0], 24), near)
+        assert none.shape == (2, 0, seen.shape[-1])
         assert set(np.isfinite(told[1]).ravel()) == {True, False}
 
 

@@ -44,6 +44,8 @@ class Features:
 
 WEATHER_COLUMNS = 4
 """Of each quantity of the weather."""
+PRICED_COLUMNS = 3
+"""Of what was lately at a published clue."""
 
 
 @dataclass(frozen=True)
@@ -243,7 +245,7 @@ def priced_columns(
     they are published. The day before is over for the next day alone."""
     known = is_published(history, history.clue_known, issued, ahead_h)
     if ahead_h > HOURS_PER_DAY:
-        return [np.full(known.shape, np.nan)] * 3
+        return [np.full(known.shape, np.nan)] * PRICED_COLUMNS
     of_target = at(change.change, issued + ahead_h) / change.scale(issued)
     about = change.published(history, history.clue_known, issued, ahead_h, HOURS_PER_DAY)
     return [np.where(known, of_target, np.nan), *about]
