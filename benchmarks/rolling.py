@@ -4,7 +4,8 @@ and what forecasts cost against the truth.
 The world is the embedded one with the real hours of 2023, a pack that is built from the shared data
 (`--shared`), and one operating point per class. A year is what the first 26 decisions take,
 of which HiGHS makes 25 and the simplex one from nothing, and the others at the rate of those that
-see all of their look-ahead: of `week` the five days between its first and its last.
+see all of their look-ahead: of `week` the 168 of seven days, since a forecast of demand is wrong at
+weekends.
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ from wattlas.policy.forecasts.outlook import forecast_outlook
 from wattlas.policy.rolling import oracle, rolling
 
 ROOT = Path(__file__).resolve().parent.parent
-HOURS = {"day": 72, "week": 168, "year": 8736}
 BEGIN = 24
 """The first day is the past of the forecast."""
 POINTS = {
@@ -37,6 +37,10 @@ POINTS = {
     "D": "small-h100-batch",
 }  # fmt: skip
 START_USD, LOOK_AHEAD_H = 0.5, 24
+FIRST, LAST = LOOK_AHEAD_H + 2, LOOK_AHEAD_H - 1
+"""Decisions that are counted by themselves, and not at all: with less of a window before them, or
+after them."""
+HOURS = {"day": 72, "week": FIRST + 168 + LAST, "year": 8736}
 YEAR_H, SECONDS = 8760, 120.0
 ROOM = 2.0
 """Accelerators over those of the scenario, which are for its leanest points."""
@@ -78,14 +82,13 @@ class Year:
     def figure(self, name: str) -> Figure:
         """What the first decisions took, and the others of a year at the rate of those that see all
         of their look-ahead."""
-        begin = LOOK_AHEAD_H + 2
-        steady = self.cpu_s[begin : 1 - LOOK_AHEAD_H]
+        steady = self.cpu_s[FIRST:-LAST]
         begun_s, count = steady[0] - self.cpu_s[0], len(steady) - 1
         decision_s = (steady[-1] - steady[0]) / count
-        year_s = begun_s + decision_s * (YEAR_H - begin)
+        year_s = begun_s + decision_s * (YEAR_H - FIRST)
         note = (
             f"{decision_s * 1e3:.1f} ms of CPU a decision, {count} decisions counted; "
-            f"{begun_s:.1f} s for the first {begin}"
+            f"{begun_s:.1f} s for the first {FIRST}"
         )
         return Figure(f"a year of decisions, {name}", year_s, target=SECONDS, note=note)
 

@@ -113,12 +113,13 @@ class Planned:
         entries = [part.metro, part.klass, low, part.region, part.point, part.requests_per_h]
         has = np.zeros(self.placed.scenario.shape[:2], dtype=bool)
         has[part.metro[~low], part.klass[~low]] = True
-        usual = self._usual
-        manned = self._nearest.manned(hour)[usual[3], usual[4]]
-        wanted = ~has[usual[0], usual[1]] & manned
-        filled = [np.concatenate([a, b[wanted]]) for a, b in zip(entries, usual, strict=True)]
-        has[usual[0][wanted], usual[1][wanted]] = True
-        return _as_shares(self._with_nearest(filled, has, hour), has.shape[1])
+        if (self._ever & ~has).any():
+            usual = self._usual
+            manned = self._nearest.manned(hour)[usual[3], usual[4]]
+            wanted = ~has[usual[0], usual[1]] & manned
+            entries = [np.concatenate([a, b[wanted]]) for a, b in zip(entries, usual, strict=True)]
+            has[usual[0][wanted], usual[1][wanted]] = True
+        return _as_shares(self._with_nearest(entries, has, hour), has.shape[1])
 
     def _with_nearest(self, entries: list[np.ndarray], has: np.ndarray, hour: int) -> list[Any]:
         """With a place for each metro and class that has none in full service, as `has` (I, K)
@@ -133,11 +134,26 @@ class Planned:
         return Nearest(self.placed.scenario, self.instance.judged, self.places)
 
     @cached_property
+    def _in_full(self) -> np.ndarray:
+        """Which of the placement's flows are full service."""
+        flows = self.placed.flows
+        assert flows is not None
+        return np.asarray(flows.served & ~self._low[flows.klass, flows.point])
+
+    @cached_property
+    def _ever(self) -> np.ndarray:
+        """Whether a metro and class has full service in any hour, (I, K)."""
+        flows, on = self.placed.flows, self._in_full
+        assert flows is not None
+        ever = np.zeros(self.placed.scenario.shape[:2], dtype=bool)
+        ever[flows.metro[on], flows.klass[on]] = True
+        return ever
+
+    @cached_property
     def _usual(self) -> list[np.ndarray]:
         """Full service over all hours, of those that ever have it."""
-        s, flows = self.placed.scenario, self.placed.flows
+        s, flows, on = self.placed.scenario, self.placed.flows, self._in_full
         assert flows is not None
-        on = flows.served & ~self._low[flows.klass, flows.point]
         i, k, r, o, _ = s.shape
         place = ((flows.metro * k + flows.klass) * r + flows.region) * o + flows.point
         sums = np.bincount(place[on], flows.requests_per_h[on], i * k * r * o)
@@ -150,10 +166,9 @@ class Planned:
         """What degrading a request saves: mean unit value in full less degraded, (I, K, T)."""
         s, flows = self.placed.scenario, self._flows
         i, k, _, _, t = s.shape
-        saving = np.full((i, k, t), np.nan)
-        on = flows.served & (self.instance.source_of[flows.metro, flows.klass] >= 0)
         if not self._low.any():
-            return saving
+            return np.full((i, k, t), np.nan)
+        on = flows.served & (self.instance.source_of[flows.metro, flows.klass] >= 0)
         part = flows.where(on)
         measure, _ = objective_measures(self.instance)
         source = self.instance.source_of[part.metro, part.klass]

@@ -14,8 +14,8 @@ from tests.policy.forecasts.test_outlook import long_world, parts
 from wattlas.data.forecast_file import read_forecasts
 from wattlas.errors import InputError
 from wattlas.policy.forecasts.archived import Archived
-from wattlas.policy.forecasts.features import PreparedHistory
 from wattlas.policy.forecasts.history import History, Known
+from wattlas.policy.forecasts.models import prepared_for
 from wattlas.policy.forecasts.outlook import Files, FromPast, forecast_outlook
 from wattlas.policy.forecasts.skill import skill
 from wattlas.studies.foresight import ON_TRUTH, Foresight
@@ -51,8 +51,8 @@ def test_the_last_that_was_issued_by_then_counts(tmp_path: Path) -> None:
         ("FR", "DE"), np.datetime64("2023-06-01"), value, np.zeros_like(value),
         (Known.MEASURED,) * 2,
     )  # fmt: skip
-    prepared = PreparedHistory(history, (), np.zeros((0, 0)), np.zeros((0, 0)))
     model = Archived(read_forecasts(file)["carbon"])
+    prepared = prepared_for(model, history)
     noon = 36  # 12:00 of the second day; an hour of issue is known when it ends
 
     def told(issued: int, target: int = noon) -> list[float]:

@@ -108,7 +108,7 @@ def test_a_clue_counts_only_once_it_is_published() -> None:
         history, clue=history.value * 0.1, clue_known=(Known.DAY_AHEAD, Known.MEASURED)
     )
     x = features(PreparedHistory.of(prices), np.array([24 * 60 + 8, 24 * 60 + 14]), 24).x
-    assert np.isfinite(x[..., -5:-3]).all(axis=-1).tolist() == [[False, True], [False, False]]
+    assert np.isfinite(x[..., -8:-6]).all(axis=-1).tolist() == [[False, True], [False, False]]
 
 
 def _turning(known: Known) -> History:

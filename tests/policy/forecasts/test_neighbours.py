@@ -12,8 +12,9 @@ from wattlas.model.issued import Issued
 from wattlas.policy.forecasts import own
 from wattlas.policy.forecasts.features import PreparedHistory, features
 from wattlas.policy.forecasts.history import History, Known
-from wattlas.policy.forecasts.neighbours import beside, neighbours, published
+from wattlas.policy.forecasts.neighbours import beside, looked_at, neighbours, published
 from wattlas.policy.forecasts.own import Own, columns, own_models
+from wattlas.policy.forecasts.priced import priced_change
 
 
 def _beside() -> History:
@@ -97,6 +98,12 @@ def test_what_is_published_is_the_clue_or_the_signal_itself() -> None:
         told = published(prepared, features(prepared, issued, 24))
         wanted = np.stack(change.published(history, known, issued, 24), axis=-1)
         np.testing.assert_array_equal(told, wanted)
+        near = np.array([[1], [-1]])
+        seen = looked_at(prepared, issued, 24, features(prepared, issued, 24), near)
+        np.testing.assert_array_equal(seen[..., :2], beside(told, near))
+        assert seen.shape[-1] == (2 if history is priced else 5)
+        none = looked_at(prepared, issued[:0], 24, features(prepared, issued[:0], 24), near)
+        assert none.shape == (2, 0, seen.shape[-1])
         assert set(np.isfinite(told[1]).ravel()) == {True, False}
 
 
@@ -115,8 +122,9 @@ def test_the_farthest_horizon_of_a_band_says_who_is_beside(
 
 
 def test_models_look_at_their_neighbours(mine: Own) -> None:
-    """At what is published there, cut at ten usual changes for the linear one: what is published
-    later changes nothing, what is published does."""
+    """At what is published there, and at what they were lately at that price, cut at ten usual
+    changes for the linear one: what comes or is published later changes nothing, what is published
+    does."""
     assert mine.near.tolist() == [[1], [-1]]
     history, issued = _beside(), np.array([24 * 80 + 9, 24 * 80 + 15])
     history.clue[1, 24 * 80 + 24 :] *= 30.0
@@ -124,10 +132,15 @@ def test_models_look_at_their_neighbours(mine: Own) -> None:
     known = features(prepared, issued, 24)
     told = mine.changes(prepared, issued, 24, known)
     assert np.isfinite(told).all()
-    theirs = published(prepared, known)[1]
-    assert np.abs(theirs).max() > 10.0
+    priced = priced_change(history.value[:1], history.clue[1:], 0, HOURS)[0]
+    tonight = [priced[24 * 80 + 22 : 24 * 81].mean(), priced[24 * 81 - 1]]
+    evening = priced[24 * 81 + 4 : 24 * 81 + 16].mean(), priced[24 * 81 + 15]
+    priced = np.array([[np.nan, *tonight], [priced[24 * 81 + 15], *evening]])
+    priced /= known.scale[0, :, None]
+    theirs = np.c_[published(prepared, known)[1], priced]
+    assert np.nanmax(np.abs(theirs)) > 10.0
     x = columns(prepared, issued, 24, known)
-    nothing = np.full((2, 2), np.nan)
+    nothing = np.full((2, 5), np.nan)
     x = np.concatenate([x, np.clip(np.stack([theirs, nothing]), -10.0, 10.0)], axis=-1)
     hour = (issued + 24 + np.zeros((2, 1), dtype=np.int64)) % 24
     np.testing.assert_allclose(told[0], mine.linear[0].change(x, hour), rtol=1e-5)
@@ -139,7 +152,9 @@ def test_models_look_at_their_neighbours(mine: Own) -> None:
     later, sooner = history.clue.copy(), history.clue.copy()
     later[:, 24 * 82 :] = 9e3  # tomorrow ends there
     sooner[1, 24 * 80 + 22] += 300.0
+    value = history.value.copy()
+    value[:, issued[-1] + 1 :] += 500.0
     for clue, same in ((later, True), (sooner, False)):
-        other = PreparedHistory.of(replace(history, clue=clue))
+        other = PreparedHistory.of(replace(history, value=value, clue=clue))
         moved = mine.changes(other, issued, 24, features(other, issued, 24))
         assert np.array_equal(moved[:, 0], told[:, 0]) == same

@@ -229,7 +229,7 @@ def test_the_next_horizon_serves_those_between(monkeypatch: pytest.MonkeyPatch) 
     hour = np.zeros((2, len(issued)), dtype=np.int64)
     for ahead_h, place in {13: 0, 18: 0, 19: 1, 24: 1, 40: 1}.items():
         known = features(past, issued, ahead_h)
-        beside = neighbours.beside(neighbours.published(past, known), mine.near).astype(np.float32)
+        beside = neighbours.looked_at(past, issued, ahead_h, known, mine.near).astype(np.float32)
         x = np.concatenate([columns(past, issued, ahead_h, known), beside], axis=-1)
         hour[:] = history.local_hour(issued + ahead_h) % 24
         linear, _ = mine.changes(past, issued, ahead_h, known)

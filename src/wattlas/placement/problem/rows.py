@@ -130,7 +130,8 @@ class HourlyRows:
         row, column, value = self.row[keep], self.column[keep], self.value[keep]
         place = columns.source[column], columns.region[column], columns.point[column]
         groups = [row == j for j in np.flatnonzero(bound)]
-        if len(self.layers) <= 1 and self._shared(row, place[0], place[1]):
+        once = (np.bincount(self.column) <= 1).all()
+        if once and self._shared(row, place[0], place[1]):
             groups = [np.ones(len(row), dtype=bool)]
         out = []
         for group in groups:

@@ -19,6 +19,7 @@ from wattlas.policy.forecasts.history import (
     published_until,
 )
 from wattlas.policy.forecasts.lookup import Lookup
+from wattlas.policy.forecasts.priced import priced_change
 
 DAYS_BACK = (1, 2, 3, 4, 5, 6, 7, 14)
 """Days before the anchor whose same hour is looked at."""
@@ -43,6 +44,8 @@ class Features:
 
 WEATHER_COLUMNS = 4
 """Of each quantity of the weather."""
+PRICED_COLUMNS = 3
+"""Of what was lately at a published clue."""
 
 
 @dataclass(frozen=True)
@@ -90,27 +93,35 @@ class DayChange:
     def of(value: np.ndarray) -> DayChange:
         """Of a signal (series, T); the sums serve means over any hours."""
         change = value - _back(value, HOURS_PER_DAY)
+        return DayChange.told(_mean(np.abs(change), SCALE_DAYS * HOURS_PER_DAY), change)
+
+    @staticmethod
+    def told(usual: np.ndarray, change: np.ndarray) -> DayChange:
+        """Of changes beside their usual size."""
         known = np.isfinite(change)
-        return DayChange(
-            _mean(np.abs(change), SCALE_DAYS * HOURS_PER_DAY),
-            change,
-            _sums(np.where(known, change, 0.0)),
-            _sums(known.astype(float)),
-        )
+        sums = _sums(np.where(known, change, 0.0)), _sums(known.astype(float))
+        return DayChange(usual, change, *sums)
 
     def scale(self, issued: np.ndarray) -> np.ndarray:
         """The unit of changes at hours of issue, (series, n)."""
         return np.asarray(np.maximum(at(self.usual, issued), LEAST_SCALE))
 
     def published(
-        self, history: History, known: tuple[Known, ...], issued: np.ndarray, ahead_h: int
+        self,
+        history: History,
+        known: tuple[Known, ...],
+        issued: np.ndarray,
+        ahead_h: int,
+        most_h: int | None = None,
     ) -> list[np.ndarray]:
         """How the published hours within half a day of the target change from the day before, in
-        the mean, and how the last one up to the target does; nan where none is published.
+        the mean, and how the last one up to the target does; nan where none is published. Of hours
+        at most `most_h` ahead.
 
         Before noon tomorrow's prices are not known, but those of tonight tell how windy it gets.
         """
-        until = issued + published_until(history, known, issued, ahead_h + NOON)
+        last_h = ahead_h + NOON if most_h is None else min(ahead_h + NOON, most_h)
+        until = issued + published_until(history, known, issued, last_h)
         target, hours = issued + ahead_h, self.change.shape[1]
         begin = np.clip(np.maximum(target - NOON, issued) + 1, 0, hours)
         begin = np.broadcast_to(begin, until.shape)
@@ -137,18 +148,21 @@ class PreparedHistory:
     means: tuple[np.ndarray, ...]
     day_change: DayChange
     clue_change: DayChange
-    weather: tuple[Weather, ...] = ()
+    weather: tuple[Weather, ...]
+    priced_change: DayChange
+    """From the day before to what was lately where the clue was the same; empty without one."""
 
     @staticmethod
     def of(history: History) -> PreparedHistory:
         """Running means of the past at every hour; each looks backwards alone."""
-        value = history.value
+        value, day_change = history.value, DayChange.of(history.value)
         return PreparedHistory(
             history,
             tuple(_mean(value, hours) for hours in MEANS_H),
-            DayChange.of(value),
+            day_change,
             DayChange.of(history.clue),
             tuple(Weather.of(history, Lookup(issued)) for issued in history.weather),
+            priced_of(history, day_change.usual),
         )
 
 
@@ -197,7 +211,8 @@ def _clue(
     prepared: PreparedHistory, issued: np.ndarray, target: np.ndarray, back: int, ahead_h: int
 ) -> list[np.ndarray]:
     """How the clue at the target differs from the anchor's and from its own level, if published,
-    and how the published hours about it change."""
+    and how the published hours about it change; what both say of the value, by what was lately at
+    such a clue."""
     history = prepared.history
     if not history.clue.size:
         return []
@@ -207,7 +222,33 @@ def _clue(
     ahead = at(clue, target)
     changes = (ahead - at(clue, target - back), ahead - mean_of_known(last_week))
     about = prepared.clue_change.published(history, history.clue_known, issued, ahead_h)
-    return [*(np.where(known, change / scale, np.nan) for change in changes), *about]
+    return [
+        *(np.where(known, change / scale, np.nan) for change in changes),
+        *priced_columns(history, prepared.priced_change, issued, ahead_h),
+        *about,
+    ]
+
+
+def priced_of(history: History, usual: np.ndarray) -> DayChange:
+    """By the clue, beside the `usual` change; nan of series whose clue is not published ahead."""
+    change = np.full(history.clue.shape, np.nan)
+    rows = [kind is not Known.MEASURED for kind in history.clue_known]
+    if any(rows):
+        change[rows] = priced_change(history.value[rows], history.clue[rows], 0, history.hours)
+    return DayChange.told(usual, change)
+
+
+def priced_columns(
+    history: History, change: DayChange, issued: np.ndarray, ahead_h: int
+) -> list[np.ndarray]:
+    """By what was lately at such a clue: of the target, and of the published hours up to it, where
+    they are published. The day before is over for the next day alone."""
+    known = is_published(history, history.clue_known, issued, ahead_h)
+    if ahead_h > HOURS_PER_DAY:
+        return [np.full(known.shape, np.nan)] * PRICED_COLUMNS
+    of_target = at(change.change, issued + ahead_h) / change.scale(issued)
+    about = change.published(history, history.clue_known, issued, ahead_h, HOURS_PER_DAY)
+    return [np.where(known, of_target, np.nan), *about]
 
 
 def _calendar(history: History, target: np.ndarray) -> list[np.ndarray]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
 import numpy as np
 
 from wattlas.errors import Problem
-from wattlas.model.checks import refuse, series
+from wattlas.model.checks import part_of, refuse, series
 from wattlas.model.issued import Issued
 
 HOURS_PER_DAY = 24
@@ -80,7 +80,7 @@ class History:
 
     def between(self, first: int, last: int) -> History:
         """The hours first..last−1 alone."""
-        return replace(
+        return part_of(
             self,
             start_utc=self.start_utc + np.timedelta64(first, "h"),
             value=self.value[:, first:last],

@@ -198,7 +198,7 @@ def prepared_for(model: Forecaster, history: History) -> PreparedHistory:
     if isinstance(model, Boosted):
         return PreparedHistory.of(history)
     nothing = DayChange.of(np.zeros((0, 0)))
-    return PreparedHistory(history, (), nothing, nothing)
+    return PreparedHistory(history, (), nothing, nothing, (), nothing)
 
 
 def with_published(

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from wattlas.policy.forecasts.features import WEATHER_COLUMNS, Features, PreparedHistory
+from wattlas.policy.forecasts.features import (
+    PRICED_COLUMNS,
+    WEATHER_COLUMNS,
+    Features,
+    PreparedHistory,
+    priced_columns,
+    priced_of,
+)
+from wattlas.policy.forecasts.history import HOURS_PER_DAY, History, Known
+from wattlas.policy.forecasts.priced import REACH_H
 
 NEIGHBOURS = 2
 """Other series whose published hours are looked at; three tell no more than two."""
@@ -54,6 +65,38 @@ def beside(told: np.ndarray, which: np.ndarray) -> np.ndarray:
         np.where((near >= 0)[:, None, None], told[np.maximum(near, 0)], np.nan) for near in which.T
     ]
     return np.concatenate(parts, axis=-1)
+
+
+def looked_at(
+    prepared: PreparedHistory, issued: np.ndarray, ahead_h: int, of_all: Features, near: np.ndarray
+) -> np.ndarray:
+    """(series, n, columns): what is `published` of the neighbours `near` (series, neighbours) of
+    each, and where that is a clue what it says of the series, by what it was lately at such a one.
+    Of prices it would say nothing: the median zone of 2022 lost 0.3 %, the mean of 2023 0.9 %."""
+    parts = [beside(published(prepared, of_all), near)]
+    if prepared.history.clue.size and len(issued):
+        low = max(int(issued.min()) - REACH_H, 0)
+        part = slice(low, int(issued.max()) + HOURS_PER_DAY + 1)
+        usual = prepared.day_change.usual[:, part]
+        for which in near.T:
+            there = _with_clue_of(prepared.history, which).between(part.start, part.stop)
+            change = priced_of(there, usual)
+            parts.append(np.stack(priced_columns(there, change, issued - low, ahead_h), axis=-1))
+    elif prepared.history.clue.size:
+        parts += [np.zeros((*of_all.anchor.shape, PRICED_COLUMNS))] * near.shape[1]
+    return np.concatenate(parts, axis=-1)
+
+
+def _with_clue_of(history: History, which: np.ndarray) -> History:
+    """The series with the clue of another `which` (series,) instead of theirs, by the clocks there;
+    −1 for none."""
+    known = [history.clue_known[other] if other >= 0 else Known.MEASURED for other in which]
+    return replace(
+        history,
+        clue=history.clue[which],
+        clue_known=tuple(known),
+        utc_offset_h=history.utc_offset_h[which],
+    )
 
 
 def _correlation(left: np.ndarray, right: np.ndarray, day: np.ndarray) -> float:

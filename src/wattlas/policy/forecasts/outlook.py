@@ -7,12 +7,13 @@ it as they are. What came is the demand of the steps before, as the replay saw i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
 from wattlas.errors import InputError, Problem, UsageError
+from wattlas.model.checks import part_of
 from wattlas.model.issued import Issued
 from wattlas.model.scenario import Scenario
 from wattlas.model.suggest import did_you_mean
@@ -166,10 +167,9 @@ class FromPast:
         whole, first = self.pasts.demand, self.pasts.span.first
         now = first + step
         low = max(now - REMEMBERED_H, 0)
-        value = whole.value[:, low:now].copy()
-        since = max(low - first, 0)
-        value[:, first + since - low :] = came_per_h.reshape(i * k, step)[:, since:]
-        known = replace(whole.between(low, now), value=value)
+        before = whole.value[:, low : max(low, first)]
+        came = came_per_h.reshape(i * k, step)[:, max(low - first, 0) :]
+        known = part_of(whole.between(low, now), value=np.concatenate([before, came], axis=1))
         model = self.models["demand"]
         made = _middles(model, prepared_for(model, known), np.array([now - low - 1]), ahead)
         return np.asarray(np.maximum(made[:, 0], 0.0).reshape(i, k, ahead))
@@ -181,14 +181,16 @@ def _middles(
     """Medians with what is published, (series, n, look-ahead); where a model knows nothing, the
     last value that was measured.
     """
-    history, latest = prepared.history, last_known(prepared.history.value, issued)
-    columns = []
+    history, columns = prepared.history, []
     for ahead in range(1, look_ahead_h + 1):
         made = model.quantiles(prepared, issued, ahead)
         told = with_published(history, made, issued, ahead)
         columns.append(told[..., told.shape[-1] // 2])
     middle = np.stack(columns, axis=-1)
-    return np.where(np.isfinite(middle), middle, latest[..., None])
+    known = np.isfinite(middle)
+    if known.all():
+        return middle
+    return np.where(known, middle, last_known(history.value, issued)[..., None])
 
 
 HistoryAt = Callable[[int], History]

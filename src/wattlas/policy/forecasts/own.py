@@ -24,7 +24,7 @@ from wattlas.policy.forecasts.features import (
 )
 from wattlas.policy.forecasts.history import HOURS_PER_DAY, History, Known, is_published
 from wattlas.policy.forecasts.linear import Linear
-from wattlas.policy.forecasts.neighbours import beside, neighbours, published
+from wattlas.policy.forecasts.neighbours import looked_at, neighbours, published
 from wattlas.policy.forecasts.trees import informed, regressor
 
 MOST_SERIES = 40
@@ -107,7 +107,7 @@ class Own:
     ) -> np.ndarray:
         """(2, series, n) as either model expects it, nan where a series has none, or something is
         known that it has not learnt from. The next horizon's linear model serves those between."""
-        told = beside(published(prepared, of_all), self.near)
+        told = looked_at(prepared, issued, ahead_h, of_all, self.near)
         x = _with(columns(prepared, issued, ahead_h, of_all), told)
         if x.shape[-1] != self.known.shape[1]:  # another kind of signal is published
             return np.full((2, *x.shape[:2]), np.nan)
@@ -136,12 +136,14 @@ def own_models(
     if not learns.any():
         return None
     farthest = samples[-1]  # what is published for it is for the nearer ones, too
-    near = neighbours(farthest.told, farthest.change, farthest.day, LEAST_ROWS)
-    told = [beside(each.told, near) for each in samples]
+    published_there = published(prepared, farthest.of_all)
+    near = neighbours(published_there, farthest.change, farthest.day, LEAST_ROWS)
+    told = [looked_at(prepared, each.target - each.ahead_h, each.ahead_h, each.of_all, near)
+            for each in samples]  # fmt: skip
     xs = [_with(each.x, part) for each, part in zip(samples, told, strict=True)]
     every = len(ahead_h)  # as many rows for the trees of a band as for a linear model
     base = np.concatenate(
-        [np.concatenate([each.base, part], axis=-1)[:, ::every]
+        [np.concatenate([each.of_all.x[..., :-1], part], axis=-1)[:, ::every]
          for each, part in zip(samples, told, strict=True)], axis=1,
     )  # fmt: skip
     change = np.concatenate([each.change[:, ::every] for each in samples], axis=1)
@@ -159,13 +161,14 @@ def own_models(
 
 @dataclass(frozen=True)
 class _Sample:
-    """Targets of one horizon: columns of the linear model `x` (series, n, F), of the trees `base`
-    and of what is `published` (`told`), and by series and target the `change`, the local `hour` and
-    the weekday `day`."""
+    """The hours `target` (n,) of one horizon: columns of the linear model `x` (series, n, F) and
+    those `of_all`, and by series and target the `change`, the local `hour` and the weekday `day`.
+    """
 
+    ahead_h: int
+    target: np.ndarray
+    of_all: Features
     x: np.ndarray
-    base: np.ndarray
-    told: np.ndarray
     change: np.ndarray
     hour: np.ndarray
     day: np.ndarray
@@ -179,9 +182,10 @@ def _sample(prepared: PreparedHistory, first: int, ahead_h: int, seed: int) -> _
     target = np.sort(draw.choice(target, min(ROWS, len(target)), replace=False))
     of_all = features(prepared, target - ahead_h, ahead_h)
     return _Sample(
+        ahead_h,
+        target,
+        of_all,
         columns(prepared, target - ahead_h, ahead_h, of_all),
-        of_all.x[..., :-1],
-        published(prepared, of_all),
         teaching(history, target, ahead_h, of_all),
         _local_hour(history, target),
         _local_day(history, target),

@@ -63,8 +63,8 @@ class _Run:
         self.benches = {} if kept is None else dict(kept.benches)
         self.skipped, self.count = (0, 0) if kept is None else kept.shared(window) or (0, 0)
         self.noise = self._noise()
-        self.exact = self._scaled(None)
-        self.off = self._scaled(self.noise)
+        self.exact = self._scaled()
+        self.off = self._little_off()
         self.bench = self._bench(window.shape[0])
         self.pivots = 0
 
@@ -135,13 +135,13 @@ class _Run:
         flow = flow_of(basis, shape[:3])
         dual = np.clip(basis.dual, 0.0, self.exact.top)
         money, amount, _ = self.units
-        objective = self._certified(flow, dual)
+        objective, level = self._certified(flow, dual)
         return LevelAnswer(
             flow / amount if np.isfinite(objective) else None,
             objective / money / amount,
             dual.reshape(shape[0], -1)[:, : shape[2]] / money,
             self.pivots,
-            replace(kept, level=self.plain.levels(flow)),
+            replace(kept, level=level),
         )
 
     def _noise(self) -> tuple[np.ndarray, np.ndarray]:
@@ -158,8 +158,8 @@ class _Run:
             demand[h], limit[h] = size * draw(sources), size * (draw(rows) - 0.5)
         return demand, limit
 
-    def _scaled(self, noise: tuple[np.ndarray, np.ndarray] | None) -> LevelProgram:
-        """The program in units of its own; off by so much."""
+    def _scaled(self) -> LevelProgram:
+        """The program in units of its own."""
         w, (money, amount, _) = self.plain, self.units
         hours, _, regions, models = w.shape
         demand = w.demand * amount
@@ -171,14 +171,18 @@ class _Run:
             top[0, 1:] = 0.0
         else:
             limit[0, 1:] = w.before * amount
-        if noise is not None:
-            demand = demand + noise[0]
-            limit += noise[1].reshape(limit.shape)
-            if self.kept is not None:
-                at = self.skipped - 1
-                limit[0, 1:] += self.kept.noisy_level[at] - self.kept.level[at]
         cost = np.where(np.isfinite(w.cost), w.cost * money, CLOSED)
         return LevelProgram(cost, demand.ravel(), limit.ravel(), top.ravel(), w.model, w.first)
+
+    def _little_off(self) -> LevelProgram:
+        """The scaled program with demand and right-hand sides off by the noise."""
+        demand, limit = (part.ravel() for part in self.noise)
+        limit = self.exact.limit + limit
+        if self.kept is not None:
+            at = self.skipped - 1
+            off = self.kept.noisy_level[at] - self.kept.level[at]
+            limit[self.plain.shape[2] :][: off.size] += off.ravel()
+        return self.exact._replace(demand=self.exact.demand + demand, limit=limit)
 
     def _bench(self, hours: int) -> WindowBench:
         """Room for so many hours."""
@@ -234,31 +238,32 @@ class _Run:
                 self.skipped * rows : last * rows
             ]
 
-    def _certified(self, flow: np.ndarray, dual: np.ndarray) -> float:
-        """The objective of a point, which is cut at its bounds; nan where it misses one by more
-        than rounding, or the bound by the duals."""
+    def _certified(self, flow: np.ndarray, dual: np.ndarray) -> tuple[float, np.ndarray]:
+        """The objective of a point, which is cut at its bounds, and what runs then, (H, M, R); nan
+        where it misses a bound by more than rounding, or that by the duals."""
         p, (hours, _, regions, models) = self.exact, self.plain.shape
-        least = float(flow.min())
-        np.maximum(flow, 0.0, out=flow)
-        shut = np.where(p.cost >= CLOSED, flow, 0.0)
-        closed = float(shut.max())
-        flow -= shut
+        at = np.flatnonzero(flow)
+        value, cost = flow.ravel()[at], p.cost.ravel()[at]
+        below, shut = float(-value.min(initial=0.0)), cost >= CLOSED
+        closed = float(value[shut].max(initial=0.0))
+        value = np.where(shut, 0.0, np.maximum(value, 0.0))
+        flow.reshape(-1)[at] = value
         level = self.plain.levels(flow)
         limit = p.limit.reshape(hours, 1 + models, regions)
         over = float((level.sum(axis=1) - limit[:, 0]).max())
         rise = level - limit[:, 1:]
         rise[1:] -= level[:-1]
-        spent = p.cost * flow
+        spent = cost * value
         top = p.top.reshape(limit.shape)[:, 1:]
         objective = float(spent.sum() + (top * np.maximum(rise, 0.0)).sum())
         price = dual.reshape(limit.shape)
         levels = price[:, :1] + price[:, 1:]
         levels[:-1] -= price[1:, 1:]
-        value = (p.cost + levels[:, p.model]).min(axis=2)
-        bound = float(value.ravel() @ p.demand - dual @ p.limit)
+        worth = (p.cost + levels[:, p.model]).min(axis=2)
+        bound = float(worth.ravel() @ p.demand - dual @ p.limit)
         size = float(np.abs(spent).sum()) + abs(objective) + _KEPT
-        missed = max(-least, closed, over) > _KEPT or not abs(objective - bound) <= _GAP * size
-        return float("nan") if missed else objective
+        missed = max(below, closed, over) > _KEPT or not abs(objective - bound) <= _GAP * size
+        return float("nan") if missed else objective, level
 
     def _keep(self, basis: WindowBasis, noisy: np.ndarray) -> KeptLevels:
         """What the next window starts from; what runs is not known yet."""
