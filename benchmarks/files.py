@@ -1,11 +1,7 @@
-"""A drawn world as a user would have it: scenario.yaml and a table beside it for every kind.
-
-python -m benchmarks.files SIZE MONTHS FOLDER
-"""
+"""A drawn world as a user would have it: scenario.yaml and a table beside it for every kind."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +9,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from benchmarks.worlds import months_world
 from wattlas.model.scenario import Scenario
 from wattlas.model.workload import WorkloadClass
 
@@ -161,7 +156,3 @@ def _fields(klass: WorkloadClass) -> str:
     more = ("mean_accuracy_min", "unserved_usd_per_request")
     values = {name: getattr(klass, name) for name in (*names, *more)}
     return ", ".join(f"{name}: {value!r}" for name, value in values.items() if value is not None)
-
-
-if __name__ == "__main__":
-    write_scenario(Path(sys.argv[3]), months_world(sys.argv[1], int(sys.argv[2])), ".parquet")

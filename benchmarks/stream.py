@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.files import write_scenario
 from benchmarks.registry import Benchmark, Figure, RunOptions
 from benchmarks.study import measured
 from benchmarks.worlds import month_hours, months_world
@@ -27,7 +28,7 @@ from wattlas.report.stream_folder import Long, write_plan
 
 MEBIBYTES = 300.0
 DRIFT = 1.10
-SIZES = {"tiny": ("tiny", 1, 3), "year": ("L", 12, 36)}
+SIZES = {"tiny": ("tiny", 1, 2), "year": ("L", 12, 36)}
 """World, months of the short run, months of the long one."""
 FIRST_H = 168
 
@@ -82,8 +83,7 @@ def _from_files(size: str, short: int, long: int) -> Iterator[Figure]:
     for name, months in (("short", short), ("long", long)):
         with tempfile.TemporaryDirectory() as folder:
             files = Path(folder) / "files"
-            writer = [sys.executable, "-m", "benchmarks.files", size, str(months), str(files)]
-            measured(writer)
+            write_scenario(files, months_world(size, months), ".parquet")
             rows = (files / "demand.parquet").stat().st_size / 2**20
             command = str(Path(sys.executable).with_name("wattlas"))
             out = ["--out", str(Path(folder) / "plan"), "--json"]

@@ -175,12 +175,13 @@ def build(data: Path, recipe: Recipe, folder: Path, keep_incomplete: bool) -> No
     price, missing = split_complete(price, "price", hours_of(recipe), keep_incomplete)
     carbon, more = split_complete(carbon, "carbon", hours_of(recipe), keep_incomplete)
     missing += more
-    usable = set(price["zone"]) & set(carbon["zone"])
+    complete = {
+        name: set(frame["zone"].unique()) for name, frame in (("price", price), ("carbon", carbon))
+    }
+    usable = complete["price"] & complete["carbon"]
     for site, zone in sites.select("site", "zone").iter_rows():
         if zone not in usable:
-            lacks = " and ".join(
-                w for w, f in (("price", price), ("carbon", carbon)) if zone not in set(f["zone"])
-            )
+            lacks = " and ".join(name for name, zones in complete.items() if zone not in zones)
             missing.append(f"{site}: no region, for its zone {zone} has no complete {lacks}.")
     regions = world.regions_table(sites.filter(pl.col("zone").is_in(list(usable))), areas)
     cities = world.cities_table(data, areas)

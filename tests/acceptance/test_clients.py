@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -12,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.test_gateways import program
 from tests.serve import shapes
 from tests.serve.live import KEYS, Live
 from tests.serve.test_apis import stock
@@ -71,35 +69,6 @@ def test_langchain_embeds(live: Live) -> None:
     )  # fmt: skip
     assert model.embed_query("ping") == [0.5, -0.25]
     assert live.settled()[-1].tokens_in == 8
-
-
-@pytest.mark.gateways
-def test_litellm(live: Live) -> None:
-    """Its library as a client of every endpoint that it has."""
-    python = program("litellm").parent / "python"
-    script = Path(__file__).with_name("litellm_client.py")
-    stock(live, 4)
-    before = len(live.settled())
-    done = subprocess.run(
-        [python, script, live.url, KEYS["acme"]], capture_output=True, text=True, timeout=100,
-        env={**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    said: list[Any] = [json.loads(x) for x in done.stdout.splitlines() if x.startswith("[")]
-    rows = live.settled()[before:]
-    assert len(said) == len(rows) == 11
-    for (name, stream, tier, text, model), row in zip(said, rows, strict=True):
-        if name == "embeddings":
-            assert (text, model) == ([0.5, -0.25], row.model_served)
-            continue
-        # Of a response that it streams it may ask for the whole, and make a stream of it.
-        assert (
-            text in ((WORDS, "pong ✓") if name == "responses" else (WORDS,))
-            if stream
-            else (text == "pong ✓")
-        )
-        check(row, tier, row.model_served)
-        assert model in (row.model_served, "llama")  # of some answers it shows what was asked for
 
 
 @pytest.mark.parametrize("stream", [False, True])

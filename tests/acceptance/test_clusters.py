@@ -80,7 +80,7 @@ def answers(number: int) -> None:
             if tried.connect_ex(("127.0.0.1", number)) == 0:
                 return
         assert time.monotonic() < end, f"nobody listens at {number}"
-        time.sleep(0.1)
+        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def killing(sweep: SweepFolder, killed: list[int]) -> Iterator[None]:
                         os.kill(pid, signal.SIGKILL)
                         killed.append(index)
                         break
-            time.sleep(0.001)
+            time.sleep(0.004)
 
     killer = Thread(target=kill)
     killer.start()

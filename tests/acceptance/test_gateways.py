@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import json
 import math
 import os
 import shutil
@@ -256,41 +255,3 @@ def test_envoy_refuses_the_part_that_is_not_served(
         assert envoy.ask({"x-wattlas-class": CLASS, "x-wattlas-metro": METRO})[0] == 200
     finally:
         envoy.stop()
-
-
-DRAW = """
-import json, random, sys
-from collections import Counter
-import litellm
-import yaml
-random.seed(7)
-config = yaml.safe_load(open(sys.argv[1]))
-router = litellm.Router(model_list=config["model_list"], **config["router_settings"])
-drawn = Counter()
-for _ in range(int(sys.argv[3])):
-    deployment = router.get_available_deployment(model=sys.argv[2], request_kwargs={})
-    drawn["{region}/{point}".format(**deployment["model_info"])] += 1
-answer = router.completion(
-    model=sys.argv[2], messages=[{"role": "user", "content": "?"}], mock_response="served"
-)
-print(json.dumps({"drawn": drawn, "answer": answer.choices[0].message.content}))
-"""
-
-
-def test_litellm_draws_by_the_weights(fleet: Path, hourly: Weights, tmp_path: Path) -> None:
-    """LiteLLM's router loads the file of an hour, and draws each place by its share."""
-    python = program("litellm").parent / "python"
-    told = ["--to", "litellm", "--by-hour", "--out", str(tmp_path / "litellm")]
-    assert run(["export", "weights", str(fleet), *told]) == 0
-    # Its table of prices is looked for on the network unless it is told to take its own.
-    env = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
-    config = tmp_path / "litellm" / "hours" / "config-03.yaml"
-    drawn = subprocess.run(
-        [python, "-c", DRAW, config, f"{CLASS}@{METRO}", "3000"],
-        env=env, capture_output=True, text=True,
-    )  # fmt: skip
-    assert drawn.returncode == 0, drawn.stderr[-2000:]
-    result = json.loads(drawn.stdout.splitlines()[-1])
-    assert result["answer"] == "served"
-    assert sum(result["drawn"].values()) == 3000
-    assert within(result["drawn"], expected(hourly, 3)), result["drawn"]

@@ -1,5 +1,9 @@
-"""LiteLLM's own router with the live plane inside: an exact cap in the order of completion, one row
-per request whatever the attempts, and full service where nobody decides."""
+"""LiteLLM: its router with the live plane inside, an exact cap in the order of completion, one row
+per request whatever the attempts, and full service where nobody decides; its router with exported
+weights; its library as a client of the gateway.
+
+One process imports what is installed, and every test has a copy of it.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from itertools import count
 from pathlib import Path
@@ -18,12 +22,27 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.test_gateways import program
-from tests.serve.live import TOKEN, Asking, Live, Stub, answer, chunk, events, head
+from tests.acceptance.test_clients import WORDS, check
+from tests.acceptance.test_clients import live as asked_by_clients
+from tests.acceptance.test_gateways import (
+    CLASS,
+    METRO,
+    expected,
+    fleet,
+    hourly,
+    program,
+    within,
+)
+from tests.serve.live import KEYS, TOKEN, Asking, Live, Stub, answer, chunk, events, head
+from tests.serve.test_apis import stock
 from wattlas.cli import run
+from wattlas.studies.export.weights import Weights
 
+__all__ = ["asked_by_clients", "fleet", "hourly"]
 PHI = Fraction(3, 20)
-SCRIPT = Path(__file__).with_name("litellm_router.py")
+HERE = Path(__file__).parent
+ALONE = {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+"""Its table of prices is looked for on the network unless it is told to take its own."""
 
 
 @pytest.fixture
@@ -42,9 +61,36 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 def environment(live: Live) -> dict[str, str]:
     """What the callback is told."""
     return {
-        **os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "WATTLAS_TOKEN": TOKEN,
+        **os.environ, **ALONE, "WATTLAS_TOKEN": TOKEN,
         "WATTLAS_URL": live.service.addresses["decisions"], "WATTLAS_TENANT": "acme",
     }  # fmt: skip
+
+
+Forks = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def litellm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    """Runs a script of this folder in a copy of a process that has imported LiteLLM; its output."""
+    own, numbers = tmp_path_factory.mktemp("forks"), count()
+    with subprocess.Popen(
+        [program("litellm").parent / "python", HERE / "litellm_forks.py"],
+        env={**os.environ, **ALONE}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as forks:  # fmt: skip
+        assert forks.stdin is not None
+        assert forks.stdout is not None
+        asked, ended = forks.stdin, forks.stdout
+
+        def ran(script: str, arguments: list[str], folder: Path, **environment: str) -> str:
+            said = own / str(next(numbers))
+            job = {"script": str(HERE / script), "arguments": arguments, "folder": str(folder),
+                   "environment": environment, "said": str(said)}  # fmt: skip
+            asked.write(json.dumps(job) + "\n")
+            asked.flush()
+            assert ended.readline() == "ended 0\n", Path(f"{said}.err").read_text()[-3000:]
+            return Path(f"{said}.out").read_text()
+
+        yield ran
 
 
 def now_and_then() -> Any:
@@ -74,10 +120,8 @@ OTHER = "WATTLAS_LITELLM_BEFORE"
 """Names an environment with LiteLLM 1.109.3, the last that routes in Python."""
 
 
-def interpreter(which: str) -> Path:
-    """The Python of an environment with LiteLLM."""
-    if which == "present":
-        return program("litellm").parent / "python"
+def routed_before(folder: Path, arguments: list[str], environment: dict[str, str]) -> str:
+    """What the router of that environment says."""
     given = os.environ.get(OTHER)
     if not given:
         pytest.skip(f"{OTHER} names no environment with LiteLLM 1.109.3: `pip install` it in one")
@@ -88,7 +132,51 @@ def interpreter(which: str) -> Path:
     )  # fmt: skip
     assert shown.returncode == 0, shown.stderr
     assert tuple(map(int, shown.stdout.split(".")[:2])) < (1, 110), shown.stdout
-    return python
+    done = subprocess.run(
+        [python, HERE / "litellm_router.py", *arguments], cwd=folder, env=environment,
+        capture_output=True, text=True, timeout=200,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.mark.gateways
+def test_its_library_is_a_client(litellm: Forks, asked_by_clients: Live, tmp_path: Path) -> None:
+    """It asks every endpoint that it has; each answer is the row's."""
+    live = asked_by_clients
+    stock(live, 4)
+    before = len(live.settled())
+    told = litellm("litellm_client.py", [live.url, KEYS["acme"]], tmp_path)
+    said: list[Any] = [json.loads(x) for x in told.splitlines() if x.startswith("[")]
+    rows = live.settled()[before:]
+    assert len(said) == len(rows) == 11
+    for (name, stream, tier, text, model), row in zip(said, rows, strict=True):
+        if name == "embeddings":
+            assert (text, model) == ([0.5, -0.25], row.model_served)
+            continue
+        # Of a response that it streams it may ask for the whole, and make a stream of it.
+        assert (
+            text in ((WORDS, "pong ✓") if name == "responses" else (WORDS,))
+            if stream
+            else (text == "pong ✓")
+        )
+        check(row, tier, row.model_served)
+        assert model in (row.model_served, "llama")  # of some answers it shows what was asked for
+
+
+@pytest.mark.gateways
+def test_it_draws_by_the_weights(
+    litellm: Forks, fleet: Path, hourly: Weights, tmp_path: Path
+) -> None:
+    """Its router loads the file of an hour, and draws each place by its share."""
+    told = ["--to", "litellm", "--by-hour", "--out", str(tmp_path / "litellm")]
+    assert run(["export", "weights", str(fleet), *told]) == 0
+    config = tmp_path / "litellm" / "hours" / "config-03.yaml"
+    said = litellm("litellm_draw.py", [str(config), f"{CLASS}@{METRO}", "3000"], tmp_path)
+    result = json.loads(said.splitlines()[-1])
+    assert result["answer"] == "served"
+    assert sum(result["drawn"].values()) == 3000
+    assert within(result["drawn"], expected(hourly, 3)), result["drawn"]
 
 
 @pytest.mark.parametrize(
@@ -98,17 +186,20 @@ def interpreter(which: str) -> Path:
         pytest.param("before", marks=pytest.mark.litellm_before),
     ],
 )
-def test_the_cap_is_exact_inside_litellm(live: Live, which: str) -> None:
+def test_the_cap_is_exact_inside_litellm(
+    live: Live, which: str, request: pytest.FixtureRequest
+) -> None:
     """No prefix of what clients got is over; rows, clients and servers agree on every request."""
-    python = interpreter(which)
     for stub in live.stubs.values():
         stub.behaviour = now_and_then()
-    done = subprocess.run(
-        [python, SCRIPT, "240", "8"], cwd=live.folder / "litellm", env=environment(live),
-        capture_output=True, text=True, timeout=200,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    said = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    requests = 240 if which == "present" else 120
+    arguments, folder, own = [str(requests), "8"], live.folder / "litellm", environment(live)
+    if which == "present":
+        litellm: Forks = request.getfixturevalue("litellm")
+        output = litellm("litellm_router.py", arguments, folder, **own)
+    else:
+        output = routed_before(folder, arguments, own)
+    said = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
     phases: dict[str, list[dict[str, Any]]] = {"load": []}
     for line in said:
         phases.setdefault(line.get("phase") or next(reversed(phases)), []).append(line)
@@ -119,7 +210,7 @@ def test_the_cap_is_exact_inside_litellm(live: Live, which: str) -> None:
     for n, model in enumerate(models, 1):
         low += model == "llama-8b"
         assert low <= PHI * n
-    assert len(models) == 240
+    assert len(models) == requests
     assert low > 0
     assert phases["asked"][1]["model"] == "llama-70b"
     assert "error" in phases["broken"][1]
@@ -134,7 +225,7 @@ def test_the_cap_is_exact_inside_litellm(live: Live, which: str) -> None:
     book.in_flight.clear()
     rows = [row for row in live.settled() if row.tenant == "acme"]
     ends = Counter(row.end for row in rows)
-    missing = 242 - ends["whole"]  # an attempt may be undecided, and the next one decided
+    missing = requests + 2 - ends["whole"]  # an attempt may be undecided, and the next one decided
     assert (ends["broken"], len(rows) - ends["whole"]) == (1, 1)
     assert 0 <= missing <= late
     headers = phases["asked"][1]["headers"]
@@ -147,11 +238,11 @@ def test_the_cap_is_exact_inside_litellm(live: Live, which: str) -> None:
     assert max(row.attempts for row in rows) >= 2
     # A server tells tokens of whole answers; those of streams LiteLLM counts itself.
     assert all((row.tokens_out or 0) >= 5 for row in rows if row.end == "whole")
-    assert Counter(row.tokens_out for row in rows)[50] >= 150
+    assert Counter(row.tokens_out for row in rows)[50] >= requests * 5 / 8
     asked = [a for stub in live.stubs.values() for a in stub.asked]
     assert not any("service_tier" in a.said for a in asked)
     kept = sum(row.degraded for row in rows)
-    assert live.counts() == (242 - missing, kept + lost + live.held())
+    assert live.counts() == (requests + 2 - missing, kept + lost + live.held())
 
 
 def test_the_callback_needs_litellm_alone(live: Live) -> None:

@@ -14,7 +14,7 @@ from tests.serve.live import KEYS, TOKEN, Live
 from wattlas.serve.decisions_api import PATHS
 from wattlas.serve.gateway.endpoints import ENDPOINTS
 
-EXAMPLES = 12
+EXAMPLES = 8
 HEADERS = {
     "gateway": {"authorization": f"Bearer {KEYS['plain']}"},
     "decisions": {"x-wattlas-token": TOKEN, "authorization": f"Bearer {KEYS['plain']}"},

@@ -25,7 +25,7 @@ from wattlas.report.stream_folder import finished_parts
 
 Captured = pytest.CaptureFixture[str]
 COMMAND = [sys.executable, "-c", "from wattlas.cli import main; main()", "plan"]
-KILLS = 3
+KILLS = 2
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def until_parts(out: Path, count: int, child: subprocess.Popen[str]) -> None:
     the folder and takes it away again, to see whether it may."""
     parts = 0
     while child.poll() is None and parts < count:
-        time.sleep(0.001)
+        time.sleep(0.004)
         with suppress(FileNotFoundError):
             parts = len(finished_parts(out))
 

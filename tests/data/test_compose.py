@@ -151,3 +151,14 @@ def test_a_wrong_override_is_told_once(tmp_path: Path) -> None:
     for scenario in ("worse", None):
         (problem,) = folder.problems(scenario=scenario)
         assert problem.line == folder.line("scenario.yaml", "bad:")
+
+
+def test_what_a_scenario_corrects_is_right(tmp_path: Path) -> None:
+    """A wrong value of the document is no fault of the overrides that leave it as it is."""
+    folder = tiny_folder(tmp_path / "tiny")
+    folder.edit("scenario.yaml", "hours: 24", "hours: many")
+    folder.edit("scenario.yaml", "overrides:", "overrides:\n  day: {time.hours: 24}")
+    folder.edit("scenario.yaml", "scenarios:", "scenarios:\n  day: [day]")
+    assert folder.problems(scenario="day") == ()
+    (problem,) = folder.problems()
+    assert problem.line == folder.line("scenario.yaml", "hours: many")

@@ -8,6 +8,9 @@ import polars as pl
 import pytest
 
 from tests.data.scenario_files import Folder, tiny_folder
+from wattlas.data.reader.cells import typed
+from wattlas.data.reader.source import read_table
+from wattlas.data.schema.places import REGIONS
 
 
 @pytest.fixture
@@ -160,3 +163,27 @@ def test_a_class_in_both_demands(tiny: Folder) -> None:
     tiny.write("demand.csv", "\n".join(["time_utc,metro,class,requests_per_h", *rows]))
     (problem,) = tiny.problems("demand.table=demand.csv")
     assert problem.where == "demand.population.classes.A"
+
+
+def test_a_small_table_is_typed_once_and_told_by_its_own_file(tiny: Folder, tmp_path: Path) -> None:
+    """What a file holds now is what counts, and not what another one with the same text is called:
+    the same length changes nothing of that.
+    """
+    other = tiny_folder(tmp_path / "other")
+    for folder in (tiny, other):
+        folder.edit("price.csv", "T03:00:00Z,NO,", "T03:00:00Z,NO,nan")
+        (told,) = folder.problems()
+        line = folder.line("price.csv", "T03:00:00Z,NO,nan")
+        assert (told.file, told.line) == (str(folder.path / "price.csv"), line)
+    other.edit("price.csv", "nan", "")
+    other.edit("price.csv", "# Invented", "\n# Invented")
+    other.edit("price.csv", "T04:00:00Z,NO,", "T04:00:00Z,NO,x")
+    (told,) = other.problems()
+    assert (told.line, "`x" in told.what) == (other.line("price.csv", "T04:00:00Z,NO,x"), True)
+    tables = [read_table(f.path / "regions.csv", REGIONS, "r") for f in (tiny, other)]
+    assert typed(tables[0]).frame is typed(tables[1]).frame
+    assert [table.path for table in tables] == [f.path / "regions.csv" for f in (tiny, other)]
+    before = typed(tables[0]).frame["pue"].to_list()
+    tiny.edit("regions.csv", "1.10", "1.90")
+    now = typed(read_table(tiny.path / "regions.csv", REGIONS, "r")).frame["pue"].to_list()
+    assert (before[0], now) == (1.1, [1.9, *before[1:]])

@@ -152,6 +152,11 @@ def test_a_country_without_a_metro_has_one_named(folder: Folder) -> None:
 
 def test_a_class_has_one_source(folder: Folder) -> None:
     """A class in the totals and in the population is told, not added up."""
-    folder.edit("scenario.yaml", "demand:", "demand:\n  totals: {requests_per_day: {DE: {A: 1}}}")
-    (problem,) = folder.problems()
-    assert "class `A` is given by the totals and by the population" in problem.what
+    names = "zyxwvut"
+    each, shares = (", ".join(f"{name}: {text}" for name in names) for text in ("1", "{share: 1}"))
+    totals = f"demand:\n  totals: {{requests_per_day: {{DE: {{{each}}}}}}}"
+    folder.edit("scenario.yaml", "demand:", totals)
+    said = [p.what for p in folder.problems(f"demand.population.classes={{{shares}}}")]
+    assert [what for what in said if " given " in what] == [
+        f"class `{name}` is given by the totals and by the population" for name in sorted(names)
+    ]

@@ -10,6 +10,7 @@ import io
 import json
 import re
 import shlex
+import time
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -71,6 +72,7 @@ MOMENTS = {
 def _steady(value: object) -> object:
     """An answer without moments, durations, and what a search leaves open."""
     if isinstance(value, dict):
+        assert 0.0 <= (value.get("seconds") or 0.0) < time.perf_counter()
         return {k: "…" if k in MOMENTS else _steady(v) for k, v in value.items()}
     return [_steady(each) for each in value] if isinstance(value, list) else value
 

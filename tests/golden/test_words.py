@@ -95,6 +95,7 @@ MASKS = (
     (r"studied in [\d.]+ s|\b\d+\.\d+ s\b", "so many s"),
     (r"\bhighs [\d.]+", "highs"),
     (r"\b\d(\.\d+)?e-(0[6-9]|[1-9]\d)", "~0"),
+    (r"\bworst residual (~0|0\.0e\+00) \(\w+\)", "worst residual ~0"),
     (r"\b([0-9a-f]{64}|(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{16})\b", "a hash"),
 )
 """Progress, durations, versions, rounding and hashes of a scenario differ from run to run."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
@@ -19,7 +20,8 @@ from wattlas.placement.problem.flows import SourceFlows
 from wattlas.placement.problem.instance import Instance
 
 HERE = Path(__file__).parent / "figures"
-LEFT_OUT = {"seconds", "build_seconds", "solver", "derived", "created_utc"}
+DURATIONS = {"seconds", "build_seconds"}
+LEFT_OUT = {*DURATIONS, "solver", "derived", "created_utc"}
 """What differs from run to run."""
 WHOLE = (Scenario, Instance, Hours)
 """What is asked, and no result."""
@@ -39,6 +41,8 @@ def number(value: Any) -> str:
 
 def shown(name: str, value: Any) -> Iterator[str]:
     """The lines of a value under its name."""
+    if name in DURATIONS:
+        assert 0.0 <= value < time.perf_counter(), f"{name} is {value}"
     if isinstance(value, WHOLE) or name in LEFT_OUT:
         return
     if isinstance(value, Flows | SourceFlows):

@@ -120,6 +120,7 @@ def test_a_flipped_price_of_capacity_is_found_out() -> None:
     flipped[r, t] *= -1
     proof = certify(priced(flipped))
     assert proof.residuals["signs"] > 1e-3
+    assert proof.residuals["slackness"] == np.inf
     idle = price.copy()
     r, t = np.argwhere((price < 1e-9) & np.isfinite(found.scenario.most_gpu))[0]
     idle[r, t] = 1.0

@@ -141,9 +141,11 @@ def test_a_folder_without_an_index_is_read(folder: Path) -> None:
 
 
 def test_unknown_table_names_those_that_are_there() -> None:
-    """The error of a misspelt table lists the tables."""
+    """The error of a misspelt table lists the tables; a table has to have a row to be there."""
+    few = Results(meta={}, tables={"places": pl.DataFrame(), "row": pl.DataFrame({"a": [1]})})
     with pytest.raises(KeyError, match="places"):
-        Results(meta={}, tables={"places": pl.DataFrame()}).table("place")
+        few.table("place")
+    assert [few.has(name) for name in ("places", "row", "place")] == [False, True, False]
 
 
 def test_frames_from_arrays() -> None:

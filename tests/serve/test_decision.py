@@ -375,6 +375,25 @@ def test_rows_keep_the_share_of_a_contract_apart() -> None:
     assert made.take("other", "green", "all")
 
 
+def test_what_is_returned_is_recorded_soon() -> None:
+    """Permits of a contract that changed, in hand or on their way, wait for no request."""
+    made = Book(rows_of, contracts())
+    made.window(*KEY, NOON_S)
+    batch = made.collect()
+    made.recorded(batch, Recorded(0, (5,), {}))
+    assert not made.stirred
+    made.configure(contracts(Fraction(1, 2)))
+    assert made.stirred
+    assert sum(made.collect().returned.values()) == 5
+    made.window(*KEY, NOON_S)
+    batch = made.collect()
+    made.configure(contracts(Fraction(1, 3)))
+    assert not made.stirred
+    made.recorded(batch, Recorded(0, (4,), {}))
+    assert made.stirred
+    assert sum(made.collect().returned.values()) == 4
+
+
 def test_only_so_many_sealed_texts_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever sends requests of ever other kinds fills no memory, and each opens all the same."""
     monkeypatch.setattr(seal_module, "MOST_KNOWN", 8)

@@ -236,6 +236,8 @@ def test_deployments_that_are_not_ours_are_left_alone(live: Live) -> None:
         assert alone == [FOREIGN]
         got = await hooks.async_filter_deployments("llama", DEPLOYMENTS, [], {})
         assert (got, hooks.undecided) == (DEPLOYMENTS[:2], 1)
+        got = await hooks.async_filter_deployments("llama", DEPLOYMENTS, [])
+        assert (got, hooks.undecided) == (DEPLOYMENTS[:2], 2)
         assert await hooks.async_pre_call_deployment_hook({"model": "x"}, None) is None
         kwargs = {**DEPLOYMENTS[0], "service_tier": "flex"}
         assert await hooks.async_pre_call_deployment_hook(kwargs, None) == DEPLOYMENTS[0]

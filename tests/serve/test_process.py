@@ -251,9 +251,9 @@ def test_files_are_taken_anew_under_load(live: Live) -> None:
     assert plane.events["configs_taken"] >= before + 5
     rows = live.settled()
     assert len(rows) == len({row.id for row in rows}) == served
-    delivered, granted = live.counts()
-    assert delivered == served
-    assert granted == sum(row.degraded for row in rows) + live.held()
+    degraded = sum(row.degraded for row in rows)
+    # Permits of a share that changed meanwhile are returned in a batch of their own.
+    until(lambda: live.counts() == (served, degraded + live.held()))
 
 
 async def _later(live: Live, count: int) -> list[int]:

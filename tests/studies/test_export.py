@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -74,13 +74,19 @@ def hourly(world: Scenario) -> Weights:
     st.integers(1, 10_000),
 )
 @examples(50)
+@example([0.75, 0.25] * 20, 10)
 def test_whole_weights_keep_the_sum(shares: list[float], total: int) -> None:
-    """They add up to the total, none is negative, and none is a whole unit off."""
+    """They add up to the total, none is negative, and none is a whole unit off; of those that lose
+    as much the first are raised.
+    """
     share = np.array(shares) / sum(shares)
     whole = whole_weights(share, total)
     assert whole.sum() == total
     assert (whole >= 0).all()
     assert np.abs(whole - share * total).max() < 1 + 1e-6
+    lost = share * total - np.floor(share * total)
+    most = sorted(range(len(share)), key=lambda d: -lost[d])[: round(lost.sum())]
+    assert whole.tolist() == [int(w) + (d in most) for d, w in enumerate(np.floor(share * total))]
 
 
 @pytest.mark.parametrize("by_hour", [False, True])

@@ -18,6 +18,8 @@ from wattlas.errors import InputError, UsageError
 from wattlas.model.frictions import Frictions
 from wattlas.model.table import rows_of
 from wattlas.placement.engine.threads import VARIABLE
+from wattlas.policy.forecasts.outlook import Perfect
+from wattlas.policy.forecasts.told import Told
 from wattlas.policy.protocol import Forecast, Observed, Policy, State
 from wattlas.policy.registry import policy_of
 from wattlas.policy.rolling import rolling
@@ -31,6 +33,7 @@ from wattlas.studies.foresight import (
     forecast_regret,
     skill_listing,
 )
+from wattlas.studies.replay_runs import _groups
 from wattlas.studies.replay_tables import listings
 
 BEGIN = "2023-06-03T07:00"
@@ -122,6 +125,17 @@ def test_each_policy_is_made_once() -> None:
     ]  # fmt: skip
     alone = foresight.made(["rolling"], world, lambda: world)
     assert [each if isinstance(each, str) else each.name for each in alone] == ["oracle", "rolling"]
+
+
+def test_who_runs_beside_whom() -> None:
+    """Neighbours that are told forecasts, unless they share a policy, an outlook or a name."""
+    world = wattlas.example("tiny").at_hours(range(2))
+    (ours, theirs), (before, after) = ([make(world) for _ in "ab"] for make in (rolling, Perfect))
+    told, other = Told(ours, before, "told"), Told(theirs, after, "other")
+    groups = _groups(["plan", "nearest", told, other, policy_of(world, "nearest"), told])
+    assert [len(group) for group in groups] == [1, 1, 2, 1, 1]
+    for shares in (Told(ours, after, "a"), Told(theirs, before, "a"), Told(theirs, after, "told")):
+        assert [len(group) for group in _groups([told, shares])] == [1, 1]
 
 
 def test_the_past_is_of_the_same_share_of_the_world(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,9 +21,11 @@ from wattlas.placement.api import plan
 from wattlas.report.columns import COLUMNS
 from wattlas.report.results import write_results
 from wattlas.studies import design_listings as listings
+from wattlas.studies.board import Ways
 from wattlas.studies.figures.tier_menu import menu
 from wattlas.studies.offer_card import card, trigger_words
 from wattlas.studies.offers import TierDesign, design_tiers, price_of
+from wattlas.studies.share_query import with_designed_fallback
 from wattlas.studies.tier_tables import CARD, split_table, tier_tables
 from wattlas.tiers.market import Contract
 from wattlas.tiers.offer import Offer, judge
@@ -401,7 +403,14 @@ def test_a_fallback_may_be_slower_than_the_class_allows(tiny: Scenario) -> None:
     latest = float(design.service.latest_ms[0])
     assert budget < latest <= 2 * budget
     (tier,) = found.tiers()
-    assert tier.latency_factor == pytest.approx(latest / budget)
+    assert latest / budget < tier.latency_factor == pytest.approx(latest / budget)
+    sooner = replace(design.service, latest_ms=np.array([budget / 2]))
+    assert sooner.latency_factor(0) == 1.0
+    few = replace(
+        tiny, points=(*tiny.points[:2], slow), users=replace(USERS, count=40), terms=terms
+    )
+    _, ways = with_designed_fallback(few, "A", Ways(latency_factor=1.1))
+    assert (ways.green, ways.latency_factor) == ("slow", pytest.approx(tier.latency_factor))
     limits = plan(found.scenario()).limits
     (report,) = (each for each in limits if not np.isnan(each.share_max))
     assert report.share == pytest.approx(report.share_max)

@@ -11,6 +11,7 @@ import gc
 import signal
 import sys
 from collections.abc import Sequence
+from functools import cache
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -67,6 +68,7 @@ class LazyVerbs(TyperGroup):
             formatter.write_dl(list(VERBS.items()))
 
 
+@cache
 def command_of(verb: str) -> Any:
     """The command of a verb, its module imported."""
     module = import_module(f"wattlas.cli.{verb}")

@@ -8,7 +8,6 @@ keeps the place where it was written, so that a mistake in an override is report
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from copy import deepcopy
 from typing import Any, get_args
 
 from pydantic import BaseModel
@@ -16,7 +15,7 @@ from pydantic import BaseModel
 from wattlas.data.schema_facts import DistanceModel
 from wattlas.data.schema_models import ScenarioDocument
 from wattlas.data.schema_types import SHORTHAND, Section
-from wattlas.data.yaml_lines import Document, FileLine, Path_, kind_of, parse_value
+from wattlas.data.yaml_lines import Document, FileLine, Path_, copied, kind_of, parse_value
 from wattlas.errors import InputError, Problem, UsageError
 from wattlas.model.suggest import did_you_mean
 
@@ -44,7 +43,7 @@ def compose(document: Document, scenario: str | None, settings: Sequence[str]) -
     Raises InputError for a scenario or override that does not exist, UsageError for a `--set`
     that cannot be read.
     """
-    composed = normal(Document(deepcopy(document.data), dict(document.places), document.file))
+    composed = normal(Document(copied(document.data), dict(document.places), document.file))
     names = override_names(composed, scenario)
     patches = composed.data.get("overrides") or {}
     for name in names:
@@ -118,7 +117,7 @@ def apply_override(document: Document, name: str, patch: Any) -> None:
     for key, value in patch.items():
         target = split_path(key)
         source = _moved(document, (*origin, key), target)
-        put(document, target, deepcopy(value), source)
+        put(document, target, copied(value), source)
 
 
 def _moved(document: Document, origin: Path_, target: Path_) -> dict[Path_, FileLine]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from wattlas.data.schema_models import ScenarioDocument
 from wattlas.data.schema_types import SHORTHAND
+from wattlas.data.yaml_lines import copied
 
 COMMITTED = Path(__file__).parent / "scenario.schema.json"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -15,6 +17,12 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def scenario_schema() -> dict[str, Any]:
     """The schema as a mapping; bare texts that stand for a mapping are allowed where they are."""
+    schema: dict[str, Any] = copied(_schema())
+    return schema
+
+
+@cache
+def _schema() -> dict[str, Any]:
     raw = ScenarioDocument.model_json_schema(ref_template="#/$defs/{model}")
     schema: dict[str, Any] = _tidy(raw)
     sections = schema["$defs"]

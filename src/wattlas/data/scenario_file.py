@@ -84,7 +84,7 @@ def inputs_of(
     document = read_yaml(file)
     composed = compose(document, scenario, set)
     typed, problems = validate(composed)
-    problems += _idle_overrides(document, problems)
+    problems += _idle_overrides(document)
     problems += check_compositions(composed)
     if typed is None:
         raise InputError(unique(problems))
@@ -93,7 +93,7 @@ def inputs_of(
     return inputs
 
 
-def _idle_overrides(document: Document, reported: Sequence[Problem]) -> list[Problem]:
+def _idle_overrides(document: Document) -> list[Problem]:
     """Problems of form that an override would bring in if it were applied alone."""
     overrides = document.data.get("overrides")
     if not isinstance(overrides, dict):
@@ -113,7 +113,7 @@ def _idle_overrides(document: Document, reported: Sequence[Problem]) -> list[Pro
         lines = {
             place.line for path, place in document.places.items() if path[:2] == ("overrides", name)
         }
-        idle += [p for p in problems if p not in reported and p.line in lines]
+        idle += [p for p in problems if p.line in lines]
     return idle
 
 

@@ -112,13 +112,14 @@ def parse_yaml(text: str, file: str) -> Document:
     same one again and again: the last few texts are kept, and each caller has a copy of its own.
     """
     known = _parsed(text, file)
-    return Document(_copy(known.data), dict(known.places), file)
+    return Document(copied(known.data), dict(known.places), file)
 
 
-def _copy(value: Any) -> Any:
+def copied(value: Any) -> Any:
+    """What a document holds, with mappings and lists of its own."""
     if isinstance(value, dict):
-        return {key: _copy(inner) for key, inner in value.items()}
-    return [_copy(inner) for inner in value] if isinstance(value, list) else value
+        return {key: copied(inner) for key, inner in value.items()}
+    return [copied(inner) for inner in value] if isinstance(value, list) else value
 
 
 @lru_cache(maxsize=8)

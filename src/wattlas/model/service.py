@@ -77,3 +77,9 @@ class Service:
         """Mean over the requests of a series (…, T)."""
         weighed: np.ndarray = (series * self.requests).sum(axis=-1) / self.requests.sum()
         return weighed
+
+    def latency_factor(self, point: int) -> float:
+        """Multiple of the latency budget, >= 1, within which every client of a candidate point is
+        served; a little more, so that rounding leaves no one out.
+        """
+        return max(float(self.latest_ms[point]) / self.latency_budget_ms * (1 + 1e-9), 1.0)

@@ -83,7 +83,7 @@ class Planned:
         """What is routed: the placement's flows, and fallbacks for other hours of its windows."""
         flows = self.placed.flows
         assert flows is not None
-        if not (self.windows and self._low.any()):
+        if not self.windows:
             return flows
         measure, _ = objective_measures(self.instance)
         more = fallbacks(self.instance, measure, flows, self._low)

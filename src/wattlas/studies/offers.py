@@ -311,13 +311,12 @@ def _tiers(scenario: Scenario, design: Design, whole: TierDesign) -> Iterator[Ti
     ):
         parts = [GREEN, *([klass.id] if len(offered) > 1 else []), *([str(n + 1)] if n else [])]
         at = top.contract.point
-        late = float(design.service.latest_ms[at]) / klass.latency_budget_ms
         yield Tier(
             id="-".join(parts),
             share_max=min(top.share, _usable(design, top), 1.0),
             adoption=min(adoption, 1.0),
             accuracy_min=float(design.service.accuracy[at]),
-            latency_factor=max(late * (1 + 1e-9), 1.0),
+            latency_factor=design.service.latency_factor(at),
             discount=top.discount,
             classes=(klass.id,),
             points=(top.fallback,),

@@ -21,7 +21,6 @@ from wattlas.policy.forecasts.told import Told
 from wattlas.policy.planned import Planned
 from wattlas.policy.protocol import Policy
 from wattlas.policy.registry import is_own, policy_of
-from wattlas.policy.rolling import Rolling
 from wattlas.replays.arrivals.stream import AtRates, FromTrace, Stream
 from wattlas.replays.arrivals.trace import Trace, open_trace
 from wattlas.replays.outcome import Outcome
@@ -202,20 +201,19 @@ class Finished:
 
 
 def _groups(policies: Sequence[str | Policy]) -> Iterator[list[str | Policy]]:
-    """Policies that may run at the same time: neighbours that plan anew in every step, each with
-    all that it remembers to itself. Elsewhere the requests take the time, and each runs alone.
+    """Policies that may run at the same time: neighbours that are told forecasts and plan anew in
+    every step, each with all that it remembers to itself. Elsewhere the requests take the time, and
+    each runs alone.
     """
-    for anew, neighbours in groupby(policies, _plans_anew):
+    for _, neighbours in groupby(policies, lambda policy: isinstance(policy, Told)):
         group = list(neighbours)
-        yield from [group] if anew and _apart(group) else ([each] for each in group)
-
-
-def _plans_anew(policy: str | Policy) -> bool:
-    return isinstance(policy, Told) and isinstance(policy.policy, Rolling)
+        yield from [group] if _apart(group) else ([each] for each in group)
 
 
 def _apart(group: Sequence[str | Policy]) -> bool:
-    """Whether no two share a policy, which keeps its last basis, an outlook or a name."""
+    """Whether all are told forecasts, and no two share a policy, which keeps its last basis, an
+    outlook or a name.
+    """
     told = [each for each in group if isinstance(each, Told)]
     policies = {id(each.policy) for each in told}
     outlooks = {id(each.outlook) for each in told}

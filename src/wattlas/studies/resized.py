@@ -282,13 +282,12 @@ class _ResizeQuestion:
 
     def _tier(self, contract: Contract, adopted: float) -> Tier:
         served, point = self.service, contract.point
-        late = float(served.latest_ms[point]) / served.latency_budget_ms
         return Tier(
             id=GREEN,
             share_max=contract.share,
             adoption=min(adopted, 1.0),
             accuracy_min=float(served.accuracy[point]),
-            latency_factor=max(late * (1 + 1e-9), 1.0),
+            latency_factor=served.latency_factor(point),
             discount=contract.discount,
             classes=(served.klass,),
             points=(served.points[point],),

@@ -107,7 +107,6 @@ def with_designed_fallback(world: Scenario, klass: str, ways: Ways) -> tuple[Sce
             "Name a fallback with --green."
         )
     at = design.chosen.contract.point
-    late = float(design.service.latest_ms[at]) / design.service.latency_budget_ms
-    factor = max(late * (1 + 1e-9), ways.latency_factor)
+    factor = max(design.service.latency_factor(at), ways.latency_factor)
     world = tier_design.with_points((design.chosen.fallback,))
     return world, replace(ways, green=design.chosen.fallback, latency_factor=factor)

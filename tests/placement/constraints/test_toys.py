@@ -27,7 +27,10 @@ from wattlas.placement.explain.certificate import certify
 from wattlas.placement.frontier.frontier import frontier
 from wattlas.placement.problem.instance import build_instance
 from wattlas.placement.problem.tactics import Tactics
+from wattlas.placement.problem.unit_values import cost
 from wattlas.placement.streaming.stream import Summary, plan_stream
+from wattlas.placement.window.column_generation import ColumnGeneration, _Search
+from wattlas.placement.window.limits import limits_of
 from wattlas.placement.window.rolling_horizon import Horizon
 
 SHARE = 0.6
@@ -174,6 +177,19 @@ def test_column_generation(open_world: Scenario, two_regions: TwoRegions) -> Non
     judge = oracle_plan(s, extra=rows_of(two_regions))
     assert found.objective == pytest.approx(judge.objective, rel=1e-6)
     assert abs(certify(found).gap) <= 1e-7
+    instance = build_instance(s)
+    money, limits = cost(instance), tuple(limits_of(instance))
+    search, bounds = _Search(instance, money, limits), []
+    search.ask(np.zeros(1), money)
+    assert search.best is None
+    (best,) = ColumnGeneration().solve(instance, money, None, limits).limit_price
+    for price in (0.0, best, 100.0 * best):
+        alone = _Search(instance, money, limits)
+        for each in (alone, search):
+            each.ask(np.full(1, price))
+        bounds.append(alone.bound)
+        assert search.bound == pytest.approx(max(bounds))
+    assert bounds[-1] < search.bound == pytest.approx(found.objective, rel=1e-6)
 
 
 @pytest.mark.parametrize("window", [Window.MONTH, Window.HOUR])

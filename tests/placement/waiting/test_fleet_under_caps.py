@@ -14,6 +14,7 @@ from tests.placement.fleet.test_fleet_exact import asked_alike as asked
 from tests.placement.waiting.test_waiting_fleet import LOST, QUESTIONS, oracle_fleet, patient
 from wattlas.errors import InfeasibleError, InputError
 from wattlas.model.contract import ShareCap
+from wattlas.model.frictions import Frictions
 from wattlas.model.objective import Window
 from wattlas.model.offer import full_service
 from wattlas.model.plan import Status
@@ -117,6 +118,10 @@ def test_bounds_that_cuts_cannot_serve(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "too_large", lambda *_: True)
     with pytest.raises(InputError, match="limit sums over many hours"):
         fleet(s)
+    starts = Frictions(start_usd_per_gpu_h=0.1)
+    for world in (s, patient(s, 2), patient(asked(1), 2)):
+        with pytest.raises(InputError, match="Ask for the fleet without switching costs"):
+            fleet(replace(world, frictions=starts))
 
 
 def test_bounds_that_one_program_cannot_serve() -> None:

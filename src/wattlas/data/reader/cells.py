@@ -19,6 +19,7 @@ from wattlas.model.suggest import SHOWN, did_you_mean
 
 SHOWN_PER_COLUMN = 5
 """Bad cells of a column that are reported one by one; the others as a number."""
+FEW_ROWS = 1000
 LIST_SEPARATOR = ";"
 FLAGS = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False}
 
@@ -54,16 +55,31 @@ def typed(
     lacking = missing_columns(table, [c.name for c in columns if c.name in need])
     problems = [*lacking, *table.faults]
     columns = [column for column in columns if column.name in table.columns]
-    frame = table.frame.select(pl.col(ROW), *(_cast(table, column) for column in columns))
-    # One look at all columns: most tables have nothing wrong in any of them.
-    wrong = frame.select(_wrong(column, bounds).any().alias(column.name) for column in columns)
+    frame, wrong = _frame(table, columns, bounds)
     bad: dict[str, frozenset[int]] = {}
     for column in columns:
-        if wrong[column.name][0]:
+        if column.name in wrong:
             rows = _bad_rows(table, frame, column, column.name in need, bounds)
             bad[column.name] = frozenset(rows)
             problems += _report_cells(table, frame, column, rows)
     return Cells(frame, problems, bad)
+
+
+def _frame(
+    table: SourceTable, columns: Sequence[ColumnSchema], bounds: bool
+) -> tuple[pl.DataFrame, frozenset[str]]:
+    """The columns typed, and the names of those that have a wrong cell."""
+    key = (*(column.name for column in columns), bounds)
+    if table.made is not None and key in table.made and table.made[key][0] is table.frame:
+        _, frame, wrong = table.made[key]
+        return frame, wrong
+    frame = table.frame.select(pl.col(ROW), *(_cast(table, column) for column in columns))
+    # One look at all columns: most tables have nothing wrong in any of them.
+    any_ = frame.select(_wrong(column, bounds).any().alias(column.name) for column in columns)
+    wrong = frozenset(name for name in any_.columns if any_[name][0])
+    if table.made is not None:
+        table.made[key] = table.frame, frame, wrong
+    return frame, wrong
 
 
 def doubled(table: SourceTable, frame: pl.DataFrame) -> tuple[list[Problem], list[int]]:
@@ -71,6 +87,10 @@ def doubled(table: SourceTable, frame: pl.DataFrame) -> tuple[list[Problem], lis
     key = list(table.schema.key)
     if not key or not set(key) <= set(frame.columns):
         return [], []
+    if frame.height <= FEW_ROWS:  # twenty times as fast as the general way
+        rows = list(zip(*(frame[name].to_physical().to_list() for name in key), strict=True))
+        if len(set(rows)) == len(rows):
+            return [], []
     keyed = frame.drop_nulls(key).with_columns(pl.col(ROW).first().over(key).alias("__first"))
     again = keyed.filter(pl.col(ROW) != pl.col("__first"))
     problems = []

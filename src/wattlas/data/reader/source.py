@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from wattlas.data.reader.dialect import ROW, IsHeader, line_numbers, read_frame
-from wattlas.data.reader.matrix import unpivoted
+from wattlas.data.reader.matrix import Wrong, unpivoted
 from wattlas.data.reader.stretch import Stretch, rows_within
 from wattlas.data.schema.columns import TableSchema
 from wattlas.data.yaml_lines import FileLine, dotted
 from wattlas.errors import InputError, Problem
+
+SMALL_BYTES, KEPT = 1 << 16, 64
+"""Tables in files of so few bytes are kept, so many of them."""
+LINES = "lines"
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,8 @@ class SourceTable:
     """Our name of a column → the table's, where they differ."""
     faults: tuple[Problem, ...] = ()
     """Cells of a matrix that are no numbers, and so no rows."""
+    made: dict[Any, Any] | None = field(default=None, compare=False, repr=False)
+    """What was made of it before; None where nothing is kept."""
 
     @property
     def columns(self) -> list[str]:
@@ -44,8 +51,14 @@ class SourceTable:
 
     @cached_property
     def _lines(self) -> list[int]:
-        csv = self.path is not None and self.path.suffix.lower() == ".csv"
-        return line_numbers(self.path, header_of(self.schema)) if csv and self.path else []
+        if self.path is None or self.path.suffix.lower() != ".csv":
+            return []
+        if self.made is None:
+            return line_numbers(self.path, header_of(self.schema))
+        if LINES not in self.made:
+            self.made[LINES] = line_numbers(self.path, header_of(self.schema))
+        lines: list[int] = self.made[LINES]
+        return lines
 
     def place(self, row: int | None) -> FileLine:
         """File and line of a row (0-based); of the header for None."""
@@ -98,14 +111,42 @@ def read_table(
     frame = None if stretch is None else rows_within(path, label, stretch, wanted)
     if frame is not None:
         return source_of(frame, schema, label, path)
-    frame, wrong = unpivoted(read_frame(path, label, wanted), schema)
-    table = source_of(frame, schema, label, path)
+    text = _small(path)
+    kept = [] if text is None else _kept(text, id(schema))
+    if not kept or kept[0][0].schema is not schema:
+        frame, wrong = unpivoted(read_frame(path, label, wanted), schema)
+        table = source_of(frame, schema, label, path)
+        if text is not None and text == _small(path):
+            table = replace(table, made={})
+            kept[:] = [(table, wrong)]
+    else:
+        table, wrong = replace(kept[0][0], label=label, path=path), kept[0][1]
     fix = "Correct it, or leave it empty."
     faults = [
         table.problem(row, column, f"is `{cell}`, wanted a number", fix)
         for row, column, cell in wrong
     ]
     return replace(table, faults=tuple(faults))
+
+
+def _small(path: Path) -> bytes | None:
+    """What a small CSV file holds; None for any other."""
+    try:
+        small = path.suffix.lower() == ".csv" and path.stat().st_size <= SMALL_BYTES
+        return path.read_bytes() if small else None
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=KEPT)
+def _kept(text: bytes, schema: int) -> list[tuple[SourceTable, list[Wrong]]]:
+    """A place for the table that was read of a text, where nothing is yet.
+
+    To read and type its tables takes half of the time that a small scenario takes to load, and a
+    sweep loads the same ones again and again. What a file holds is compared, not when it was
+    written: that is cheap, and never wrong.
+    """
+    return []
 
 
 def header_of(schema: TableSchema) -> IsHeader:
@@ -124,6 +165,7 @@ def source_of(
         for their_name in column.also
         if column.name not in frame.columns and their_name in frame.columns
     }
-    frame = frame.rename({their_name: ours for ours, their_name in theirs.items()})
+    if theirs:
+        frame = frame.rename({their_name: ours for ours, their_name in theirs.items()})
     frame = frame if ROW in frame.columns else frame.with_row_index(ROW)
     return SourceTable(schema, frame, label, path, theirs=theirs)

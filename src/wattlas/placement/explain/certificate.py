@@ -294,8 +294,7 @@ class _Proof:
             total = total + (np.minimum(reduced, 0.0) * most).sum(axis=0)
             net = net - bought
         slack += np.where(dual != 0, np.abs(dual * (finite_bound - net)), 0.0).sum(axis=0)
-        if (~np.isfinite(bound) & (dual != 0)).any():
-            slack += np.where(~np.isfinite(bound) & (dual != 0), np.inf, 0.0).sum(axis=0)
+        slack[(~np.isfinite(bound) & (dual != 0)).any(axis=0)] = np.inf
         return np.asarray(total)
 
     def _usable(self, rows: HourlyRows) -> np.ndarray:

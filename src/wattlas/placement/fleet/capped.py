@@ -102,9 +102,6 @@ class CappedHours:
         if rent + lower >= self.best_usd:
             return rent + lower, gpu
         self.settle(placed, rent)
-        for each in placed:
-            if each.priced is not None and each.priced is not each.placements[1]:
-                self._teach_cost(master, each, each.priced, each.best)
         self.best_usd = min(self.best_usd, rent + sum(each.upper for each in placed))
         return rent + sum(each.upper for each in placed), gpu
 

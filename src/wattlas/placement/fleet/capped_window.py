@@ -66,7 +66,6 @@ class WindowAt:
         self.lower, self.upper = -np.inf, np.inf
         self.hulls = Hulls(len(window.steps), np.array([window.allowed]), self.columns)
         self.price, self.best = window.price, window.price
-        self.priced: Sized | None = None
 
     def ask(self, price: float) -> Sized:
         """One more multiplier."""
@@ -74,7 +73,7 @@ class WindowAt:
         self._take(sized, sized.value - price * self.window.used(sized))
         value = float(sized.value.sum()) - price * self.window.cap
         if value > self.lower:
-            self.lower, self.best, self.priced = value, price, sized
+            self.lower, self.best = value, price
         return sized
 
     def ask_fewest(self) -> Sized:

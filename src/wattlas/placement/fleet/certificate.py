@@ -23,7 +23,7 @@ import numpy as np
 from wattlas.model.fleet import Fleet, NeedPrice
 from wattlas.placement.explain.certificate import bound_by_hour
 from wattlas.placement.fleet.carbon_price import at_price
-from wattlas.placement.fleet.cost import ROUNDING, at_own_price, fleet_cost
+from wattlas.placement.fleet.cost import at_own_price, fleet_cost
 from wattlas.placement.fleet.hours import with_fleet, worth
 from wattlas.placement.fleet.needs import Needs
 from wattlas.placement.fleet.outage import lost_of
@@ -140,7 +140,7 @@ def _cost_off(fleet: Fleet, terms: FleetTerms, usable: np.ndarray) -> float:
     """How far what a fleet is said to cost is from what its hours come to; under a cap on what
     several placements of an hour share, how far it is below."""
     sizing, usd_per_t = Sizing.of(terms), fleet.prices.usd_per_t
-    priced = fleet_cost(terms, sizing.hours, usable * (1.0 + ROUNDING))
+    priced = fleet_cost(terms, sizing.hours, usable)
     said = fleet.optimal
     if usd_per_t:
         added = usd_per_t * said.carbon_kg / KG_PER_T

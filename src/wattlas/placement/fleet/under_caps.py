@@ -30,7 +30,6 @@ from wattlas.placement.fleet.waiting import PROVEN
 from wattlas.placement.fleet.waiting_program import Joint
 from wattlas.placement.hour import highs
 from wattlas.placement.problem.flows import SourceFlows, join, merge_equal
-from wattlas.placement.window.waiting import refuse_waiting
 from wattlas.units import KG_PER_T
 
 PART = 0.1
@@ -51,7 +50,6 @@ def fleet_under_caps(
     the bounds cannot serve the demand or a cap cannot be met.
     """
     began = time.perf_counter()
-    refuse_waiting(scenario)
     front = _Front(scenario, size, survive, outage_on_demand_gpu)
     mix = front.mix()
     question, terms = mix.at.question, front.first.question.terms

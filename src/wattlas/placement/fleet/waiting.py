@@ -41,7 +41,6 @@ from wattlas.placement.problem.arrivals import Arrivals
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.queue import Queue
 from wattlas.placement.window.queue_search import search
-from wattlas.placement.window.waiting import refuse_waiting
 
 PROVEN = 1e-6
 """A relative gap of one program that is rounding."""
@@ -66,7 +65,6 @@ def fleet_that_waits(
 
     Raises InputError for what does not go together with waiting or with fleets.
     """
-    refuse_waiting(scenario)
     question = WaitingQuestion.of(scenario)
     try:
         unwaited = size(without_waiting(scenario))

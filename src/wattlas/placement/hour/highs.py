@@ -6,7 +6,6 @@ largest demand and the largest cost are of order 100.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -89,7 +88,6 @@ class LpSolution:
     reduced: np.ndarray
     dual: np.ndarray
     objective: float
-    seconds: float
     basis: Statuses | None = None
 
 
@@ -142,15 +140,13 @@ def load(solver: Any, lp: Lp) -> None:
 def run(solver: Any, *, reduced: bool = True) -> LpSolution:
     """Solve what is loaded, from the last basis where there is one; HiGHS gives lists of numbers,
     so that `reduced` costs are read only where they are of use."""
-    began = time.perf_counter()
     solver.run()
-    seconds = time.perf_counter() - began
     status = _status(solver.getModelStatus())
     if solver.getNumCol() == 0 and not _rows_hold_nothing(solver):
         status = Status.INFEASIBLE
     if status in (Status.INFEASIBLE, Status.FAILED):
         empty = np.zeros(0)
-        return LpSolution(status, empty, empty, empty, float("nan"), seconds)
+        return LpSolution(status, empty, empty, empty, float("nan"))
     solution = solver.getSolution()
     return LpSolution(
         status,
@@ -158,7 +154,6 @@ def run(solver: Any, *, reduced: bool = True) -> LpSolution:
         np.asarray(solution.col_dual if reduced else ()),
         np.asarray(solution.row_dual),
         float(solver.getInfo().objective_function_value),
-        seconds,
     )
 
 

@@ -28,7 +28,7 @@ def drawn(rows: pl.DataFrame, layout: TraceLayout, label: str, seed: int) -> Ite
     table = _checked(rows, layout, label)
     begin = table["time"].unique().sort().to_numpy()
     step_s = float(np.diff(begin).min())
-    for window, part in enumerate(table.partition_by("time", maintain_order=True)):
+    for window, part in enumerate(table.partition_by("time")):
         columns = (part[name].to_numpy() for name in ("rate", "cv", "client"))
         times = [
             _renewal(float(rate), float(cv), step_s, np.random.default_rng([seed, window, client]))

@@ -113,6 +113,7 @@ class Book:
     def _let_go(self, held: _Held) -> None:
         if held.free:
             self._returned[held.account] += held.free
+            self.stirred = True
         self.counts.pop(held.account, None)
         held.free = held.taken = 0
 
@@ -207,6 +208,7 @@ class Book:
                 held.free += granted
             elif granted:
                 self._returned[want.account] += granted
+                self.stirred = True
 
     def failed(self, batch: Batch) -> None:
         """Keep the rows for another try. Permits that were returned are lost: nobody knows whether

@@ -26,12 +26,12 @@ def shares(findings: Findings) -> Table | None:
     if findings.tiers is None or not chosen:
         return None
     offer, service = max(chosen, key=lambda pair: pair[0].profit_gain_usd)
-    late = float(service.latest_ms[offer.contract.point]) / service.latency_budget_ms
+    factor = service.latency_factor(offer.contract.point)
     try:
         return shares_of(
             findings.tiers.with_points((offer.fallback,)),
             service.klass,
-            ways=Ways(green=offer.fallback, latency_factor=max(late * (1 + 1e-9), 1.0)),
+            ways=Ways(green=offer.fallback, latency_factor=factor),
         )
     except InputError:
         return None
