@@ -341,6 +341,9 @@ def test_the_revision_covers_all_that_is_compiled() -> None:
     """Every module that imports numba, and every module of ours that such a one imports."""
     covered = {path for pattern in SOURCES for path in PACKAGE.glob(pattern)}
     for path in PACKAGE.rglob("*.py"):
+        # What is not covered has only to be parsed where it may import numba.
+        if path not in covered and "numba" not in path.read_text(encoding="utf-8"):
+            continue
         names = _imports(path)
         if any(name.split(".")[0] == "numba" for name in names):
             assert path in covered, path

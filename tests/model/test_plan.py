@@ -11,6 +11,7 @@ from hypothesis import given
 
 import wattlas
 from tests.examples import examples
+from tests.shipped import shipped
 from tests.strategies import scenarios
 from wattlas.errors import InfeasibleError
 from wattlas.model.plan import UNSERVED, Flows, Plan, SolveInfo, Status, Totals
@@ -73,7 +74,7 @@ def test_a_plan_without_flows_says_why(scenario: Scenario) -> None:
 
 def test_an_infeasible_plan_has_no_totals() -> None:
     """Every total is nan, not zero, and so is what is computed from them; it can be raised."""
-    s = wattlas.example("tiny", set=["classes.A.latency_budget_ms=1"])
+    s = shipped("tiny", set=["classes.A.latency_budget_ms=1"])
     none = wattlas.plan(s)
     assert none.status is Status.INFEASIBLE
     derived = ("cost_usd", "energy_usd_per_mwh", "carbon_g_per_kwh")
@@ -82,7 +83,7 @@ def test_an_infeasible_plan_has_no_totals() -> None:
     with pytest.raises(InfeasibleError, match="class A") as raised:
         none.raise_if_infeasible()
     assert raised.value.conflict == none.conflict
-    found = wattlas.plan(wattlas.example("tiny"))
+    found = wattlas.plan(shipped("tiny"))
     assert found.raise_if_infeasible() is found
 
 

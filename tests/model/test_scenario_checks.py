@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import wattlas
+from tests.shipped import shipped
 from wattlas.errors import InputError
 from wattlas.model.baseline import BaselineRegions
 from wattlas.model.contract import ShareCap, Tier
@@ -21,7 +22,7 @@ from wattlas.model.workload import State
 @pytest.fixture(scope="module")
 def tiny() -> wattlas.Scenario:
     """The example that ships."""
-    return wattlas.example("tiny")
+    return shipped("tiny")
 
 
 def told(world: wattlas.Scenario, **changes: Any) -> list[str]:

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 import wattlas
+from tests.shipped import shipped
 from tests.studied import CLASSES
 from wattlas.data.scenario_file import EXAMPLES
 from wattlas.errors import UsageError
@@ -21,15 +22,13 @@ from wattlas.model.table import Column, Kind, Listing
 from wattlas.studies.board import Ways
 
 RESULTS: dict[str, Callable[[], Any]] = {
-    "plan": lambda: wattlas.plan(wattlas.example("tiny")),
-    "frontier": lambda: wattlas.frontier(wattlas.example("tiny"), "class:A"),
-    "breakeven": lambda: wattlas.breakeven(wattlas.example("tiny"), "D", "oslo", "austin"),
-    "weights": lambda: wattlas.weights(wattlas.example("tiny")),
+    "plan": lambda: wattlas.plan(shipped("tiny")),
+    "frontier": lambda: wattlas.frontier(shipped("tiny"), "class:A"),
+    "breakeven": lambda: wattlas.breakeven(shipped("tiny"), "D", "oslo", "austin"),
+    "weights": lambda: wattlas.weights(shipped("tiny")),
     "fit": lambda: wattlas.fit_users(EXAMPLES / "tiny" / "choices.csv"),
-    "sweep": lambda: wattlas.sweep(wattlas.example("tiny"), "regions.*.pue", [1.1, 1.3]),
-    "tier_shares": lambda: wattlas.tier_shares(
-        wattlas.example("tiny"), "D", ways=Ways(green_share=0.4)
-    ),
+    "sweep": lambda: wattlas.sweep(shipped("tiny"), "regions.*.pue", [1.1, 1.3]),
+    "tier_shares": lambda: wattlas.tier_shares(shipped("tiny"), "D", ways=Ways(green_share=0.4)),
 }
 
 
@@ -54,7 +53,7 @@ def test_every_result_is_a_frame_and_a_table(name: str) -> None:
 
 def test_studies_have_tables_by_name() -> None:
     """A study gives each of its tables, says the answer in a notebook, and names what is there."""
-    study = wattlas.study(wattlas.example("tiny"), samples=3)
+    study = wattlas.study(shipped("tiny"), samples=3)
     assert study.to_polars("benefit").height > 0
     assert list(study.to_pandas("policies")["policy"]) == list(study.tables["policies"]["policy"])
     assert study.meta["brief"]["actions"][0] in study._repr_html_()
@@ -64,7 +63,7 @@ def test_studies_have_tables_by_name() -> None:
 
 def test_a_design_has_tables_by_name() -> None:
     """A design of tiers gives its tables, and says in a notebook what is worth offering."""
-    world = wattlas.example("tiny", set=CLASSES)
+    world = shipped("tiny", set=CLASSES)
     design = wattlas.design_tiers(world, size=20, sensitive=False)
     assert design.to_polars("tier_verdicts").height == len(design.to_pandas("tier_verdicts")) > 0
     drawn = design._repr_html_()
@@ -74,7 +73,7 @@ def test_a_design_has_tables_by_name() -> None:
 
 def test_a_scenario_is_drawn() -> None:
     """Its title, its size, the notice on its data, and its regions."""
-    drawn = wattlas.example("tiny")._repr_html_()
+    drawn = shipped("tiny")._repr_html_()
     for text in ("Three regions", "4 metros", "invented", "oslo", "US-TX"):
         assert text in drawn
 
@@ -92,7 +91,7 @@ def test_no_text_becomes_markup() -> None:
 
 def test_an_infeasible_plan_says_why() -> None:
     """There is no table of totals, but the conflict in words."""
-    tight = wattlas.example("tiny", set=["classes.A.latency_budget_ms=50"])
+    tight = shipped("tiny", set=["classes.A.latency_budget_ms=50"])
     drawn = wattlas.plan(tight)._repr_html_()
     assert "infeasible" in drawn
     assert "class A" in drawn
@@ -102,7 +101,7 @@ def test_an_infeasible_plan_says_why() -> None:
 @pytest.fixture(scope="module")
 def curve() -> Frontier:
     """What the budget of class A is worth."""
-    return wattlas.frontier(wattlas.example("tiny"), "class:A")
+    return wattlas.frontier(shipped("tiny"), "class:A")
 
 
 def test_a_frontier_is_drawn(curve: Frontier) -> None:
@@ -136,7 +135,7 @@ def test_a_frontier_is_drawn(curve: Frontier) -> None:
 def test_regions_are_listed_with_the_intensity_that_decides() -> None:
     """Means over the hours that steps stand for; marginal where that decides, average where not."""
     for decide in ("marginal", "average"):
-        s = wattlas.example("tiny", set=[f"signals.decide_by={decide}"])
+        s = shipped("tiny", set=[f"signals.decide_by={decide}"])
         s = replace(s, hours=replace(s.hours, weight=np.tile([1.0, 3.0, 8.0], 8), step_h=0.5))
         table = regions_listing(s).table
         known = (

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import wattlas
+from tests.shipped import shipped
 from wattlas.model.contract import Tier
 from wattlas.model.frictions import Frictions
 from wattlas.model.objective import Minimise, Objective, Solver, Window
@@ -37,7 +37,7 @@ FRICTIONS = {
 @pytest.fixture(scope="module")
 def silent() -> Scenario:
     """The tiny example without any demand."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     return replace(s, demand_per_h=np.zeros_like(s.demand_per_h))
 
 

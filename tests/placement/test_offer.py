@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given
 
-import wattlas
 from tests.examples import examples
+from tests.shipped import shipped
 from tests.strategies import one_of, scenarios, tiered
 from wattlas.errors import InputError
 from wattlas.model.contract import ShareCap, Tier
@@ -47,7 +47,7 @@ def test_demand_is_neither_made_nor_lost(plain: Scenario, s: Scenario) -> None:
 
 def test_every_field_of_two_contracts_that_share_a_class() -> None:
     """Demand, points, allowances and caps of each, beside what is left of the class itself."""
-    world = wattlas.example("tiny")
+    world = shipped("tiny")
     green = Tier(
         "green", share_max=0.2, adoption=0.3, latency_factor=1.5, points=("small",), classes=("A",)
     )
@@ -302,7 +302,7 @@ def test_a_clash_leaves_out_windows_in_which_nobody_asks(tiny: Scenario) -> None
 
 def test_a_contract_on_a_contract_is_of_the_first_class() -> None:
     """What adopts a second contract is of the class that all began from, and goes back to it."""
-    plain = wattlas.example("tiny")
+    plain = shipped("tiny")
     once = offer(plain, [Tier("green", 0.3, 0.4, classes=("A",))])
     twice = offer(once, [Tier("blue", 0.2, 0.5, classes=("A~green",))])
     assert {k.id: k.base for k in twice.classes} == {

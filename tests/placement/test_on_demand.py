@@ -12,6 +12,7 @@ import pytest
 import wattlas
 from tests import oracle
 from tests.placement.worlds import Flow, flows_of, world
+from tests.shipped import shipped
 from wattlas.model.frictions import Frictions
 from wattlas.model.objective import Minimise, Objective, Solver, Window
 from wattlas.model.scenario import Scenario
@@ -86,7 +87,7 @@ def test_duals_by_hand() -> None:
     """Nothing where there is room, the price where the last is bought, between at the kink, and
     beyond it where all that can be bought is bought.
     """
-    tiny = wattlas.example(
+    tiny = shipped(
         "tiny",
         set=[
             "points.only=[large-fast]", "regions.only=[oslo, austin]", "residency.eu-stays={}",
@@ -279,7 +280,7 @@ def test_a_wrong_purchase_is_noticed() -> None:
 
 def test_without_capacity_what_is_by_the_hour_is_still_paid() -> None:
     """Regions with something reserved have it without end; the others buy without end."""
-    s = wattlas.example("tiny", set=["regions.oslo.reserved_gpu=0", "regions.oslo.on_demand_gpu=12",
+    s = shipped("tiny", set=["regions.oslo.reserved_gpu=0", "regions.oslo.on_demand_gpu=12",
                                      "regions.oslo.on_demand_usd_per_gpu_h=2"])  # fmt: skip
     free = without(s, "capacity")
     assert free.regions[0].on_demand_gpu == math.inf

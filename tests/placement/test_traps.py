@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 
 import wattlas
 from tests.data.scenario_files import tiny_folder
+from tests.shipped import shipped
 from wattlas.cli import run
 from wattlas.data.hours_checks import HoursTable, check_hours
 from wattlas.data.hours_units import suspicions
@@ -33,7 +34,7 @@ from wattlas.studies.study import study
 
 def tiny(*settings: str) -> Scenario:
     """The tiny example, changed."""
-    return wattlas.example("tiny", set=settings)
+    return shipped("tiny", set=settings)
 
 
 def test_a_transfer_cost_comes_from_the_right_column() -> None:
@@ -130,7 +131,7 @@ def test_null_island_is_found(section: str) -> None:
 def test_latencies_differ_and_bind() -> None:
     """The embedded world's latencies are not all alike, and budgets close places."""
     for name in examples():
-        s = wattlas.example(name)
+        s = shipped(name)
         found = latency_ms(s)
         assert len(np.unique(found.round(3))) > len(s.regions)
         judged = build_instance(s.at_hours([0])).judged
@@ -268,7 +269,7 @@ def test_hours_come_through_bit_for_bit() -> None:
     assert np.array_equal(few.price_usd_per_mwh, s.price_usd_per_mwh[:, [3, 7]])
 
 
-def shipped() -> list[tuple[str, str | None]]:
+def every_example() -> list[tuple[str, str | None]]:
     """Every example with every scenario that it names."""
     found: list[tuple[str, str | None]] = []
     for name in examples():
@@ -278,7 +279,7 @@ def shipped() -> list[tuple[str, str | None]]:
 
 
 @pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize(("name", "scenario"), shipped())
+@pytest.mark.parametrize(("name", "scenario"), every_example())
 def test_every_example_is_feasible(name: str, scenario: str | None) -> None:
     """What ships loads whole and has a placement, in its busiest hours as well."""
     s = wattlas.example(name, scenario=scenario)

@@ -14,6 +14,7 @@ import wattlas
 from tests.feasible import feasible
 from tests.policy.asked import forecast, observed, rates
 from tests.replays.worlds import thin
+from tests.shipped import shipped
 from wattlas.errors import InfeasibleError, UsageError
 from wattlas.model.scenario import Scenario
 from wattlas.policy.loop import Loop
@@ -81,7 +82,7 @@ def test_the_budget_is_kept_at_every_step(world: Scenario, part: float, slack: f
 @pytest.fixture(scope="module")
 def tiny() -> Scenario:
     """The tiny example, its cleanest region the most expensive."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     prices = s.signals.price_usd_per_mwh.copy()
     cleanest = int(s.signals.average_g_per_kwh.mean(axis=1).argmin())
     prices[cleanest] = prices.max(axis=0) + 50.0

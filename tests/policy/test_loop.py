@@ -10,6 +10,7 @@ import pytest
 
 import wattlas
 from tests.replays.worlds import Fixed, green, thin
+from tests.shipped import shipped
 from wattlas.errors import InputError
 from wattlas.policy.loop import Loop
 from wattlas.policy.planned import nearest, optimum
@@ -67,7 +68,7 @@ def test_the_same_inputs_give_the_same_routings_under_another_clock(name: str) -
 
 def test_routings_of_another_world_are_refused() -> None:
     """Ids must be the scenario's, and hours those of the placement."""
-    world = thin(wattlas.example("tiny"), 0.001)
+    world = thin(shipped("tiny"), 0.001)
     observed, forecast = _tick(world)
     for name in ("metros", "classes", "points", "regions"):
 
@@ -84,7 +85,7 @@ def test_routings_of_another_world_are_refused() -> None:
 
 def test_demand_of_which_nothing_is_said_is_refused() -> None:
     """Every metro and class that asks for something has places, or none said aloud."""
-    world = thin(wattlas.example("tiny"), 0.001)
+    world = thin(shipped("tiny"), 0.001)
     observed, forecast = _tick(world)
 
     def silent(routing: Routing) -> Routing:
@@ -105,7 +106,7 @@ def _tick(world: wattlas.Scenario) -> tuple[Observed, Forecast]:
 
 def test_shares_are_the_plans_flows() -> None:
     """In every hour and set, shares times demand are the flows of the plan."""
-    world = wattlas.example("tiny")
+    world = shipped("tiny")
     policy = optimum(world)
     observed, forecast = _tick(thin(world, 0.001))
     flows = policy.placed.flows  # type: ignore[attr-defined]

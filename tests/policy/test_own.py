@@ -15,6 +15,7 @@ import pytest
 import wattlas
 from tests.policy.asked import driven
 from tests.replays.worlds import Fixed, thin
+from tests.shipped import shipped
 from wattlas.cli import run
 from wattlas.errors import InputError, UsageError
 from wattlas.model.scenario import Scenario
@@ -71,7 +72,7 @@ MINE = dedent(
 @pytest.fixture(scope="module")
 def world() -> Scenario:
     """The first hours of the tiny example."""
-    return thin(wattlas.example("tiny"), 0.01)
+    return thin(shipped("tiny"), 0.01)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 
 import wattlas
 from tests.replays.worlds import green
+from tests.shipped import shipped
 from wattlas.errors import InputError
 from wattlas.model.frictions import Frictions, Initial
 from wattlas.model.objective import Objective, Window
@@ -28,7 +29,7 @@ from wattlas.policy.rolling import Rolling, oracle, rolling
 
 def world(initial: Initial = Initial.BASELINE, start_usd: float = 0.3, **more: object) -> Scenario:
     """Half a day of the tiny example with a price on starting and signals that move."""
-    tiny = wattlas.example("tiny").at_hours(range(12))
+    tiny = shipped("tiny").at_hours(range(12))
     draw = np.random.default_rng(2)
     price = tiny.signals.price_usd_per_mwh * draw.uniform(0.2, 3.0, (len(tiny.signals.zones), 12))
     frictions = Frictions(start_usd_per_gpu_h=start_usd, initial=initial, **more)

@@ -14,6 +14,7 @@ import wattlas
 from tests.feasible import feasible
 from tests.policy.asked import driven, forecast, observed, priced, rates
 from tests.replays.worlds import green, thin
+from tests.shipped import shipped
 from wattlas.errors import InfeasibleError, InputError, UsageError
 from wattlas.model.offer import full_service
 from wattlas.model.plan import UNSERVED, Plan
@@ -63,7 +64,7 @@ def placed_at(made: Plan, hour: int) -> np.ndarray:
 @pytest.fixture(scope="module")
 def tiny() -> Scenario:
     """The tiny example."""
-    return wattlas.example("tiny")
+    return shipped("tiny")
 
 
 @pytest.mark.parametrize("name", COMPARED)
@@ -203,7 +204,7 @@ def test_masks_budgets_and_accelerators_are_kept(world: Scenario, name: str) -> 
 
 def test_a_demand_that_nobody_expected_has_a_place() -> None:
     """A class that asks for nothing in an hour, or ever, is routed all the same."""
-    world = thin(wattlas.example("tiny"), 0.1)
+    world = thin(shipped("tiny"), 0.1)
     demand = world.demand_per_h.copy()
     demand[0, 0, 1] = 0.0
     demand[1, 1] = 0.0
@@ -237,7 +238,7 @@ def test_names_and_options() -> None:
     assert split("all") == list(entries())
     assert parsed("./mine.py:Mine:alpha=2") == ("./mine.py:Mine", {"alpha": "2"})
     assert parsed("./mine.py:Mine") == ("./mine.py:Mine", {})
-    tiny = wattlas.example("tiny")
+    tiny = shipped("tiny")
     for text, words in (
         ("wat", r"there is no `wat`. There are nearest, plan, uniform, .* hourly-shares"),
         ("greedy:by=time", r"by is `time`, wanted cost or carbon"),
@@ -278,7 +279,7 @@ def test_nobody_is_sent_where_no_accelerator_is(name: str) -> None:
     """A class that asks for nothing has a place in a region that can serve it in that hour, though
     a nearer one is empty; where no region can, it goes unserved.
     """
-    world = thin(wattlas.example("tiny"), 0.1)
+    world = thin(shipped("tiny"), 0.1)
     demand, gpu = world.demand_per_h.copy(), world.reserved_gpu.copy()
     demand[:, 0], gpu[:, 0] = 0.0, 0.0
     gpu[0, 0], gpu[1:, 1:] = 100.0, 0.0
@@ -298,7 +299,7 @@ def test_least_latency_leaves_nothing_unserved_that_fits() -> None:
     """A request that goes unserved is no fast one: with a price of unserved demand, too, all is
     served where there is room.
     """
-    tiny = wattlas.example("tiny", set=["classes.A.unserved_usd_per_request=0.001",
+    tiny = shipped("tiny", set=["classes.A.unserved_usd_per_request=0.001",
                                         "classes.D.unserved_usd_per_request=0.001"])  # fmt: skip
     for routing in driven(tiny, policy_of(tiny, "weighted:latency=1")):
         assert (routing.region < len(tiny.regions)).all()

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-import wattlas
+from tests.shipped import shipped
 from wattlas.errors import InputError
 from wattlas.replays.arrivals.stream import FromTrace
 from wattlas.replays.arrivals.trace import open_trace
@@ -50,7 +50,7 @@ def test_rates_and_burstiness_are_met(tmp_path: Path, cv: float) -> None:
 
 def test_many_clients_and_seeds(tmp_path: Path) -> None:
     """Each client draws for itself; the same seed draws the same; the scenario says the tokens."""
-    world = wattlas.example("tiny")
+    world = shipped("tiny")
     trace = open_trace(_table(tmp_path / "r.parquet", 0.5, 2.0, 10))
     one, again, other = (list(FromTrace(world, trace, seed=s).batches()) for s in (1, 1, 2))
     for a, b in zip(one, again, strict=True):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import wattlas
 from tests.replays.worlds import Fixed, Given, Kept, green, only_green, thin
+from tests.shipped import shipped
 from wattlas.errors import InputError
 from wattlas.model.objective import Window
 from wattlas.model.scenario import Scenario
@@ -35,7 +36,7 @@ from wattlas.replays.service.serving import Serving
 @pytest.fixture(scope="module")
 def tiny() -> Scenario:
     """The tiny example: its flows are whole numbers of requests in every hour."""
-    return wattlas.example("tiny")
+    return shipped("tiny")
 
 
 @pytest.mark.parametrize("make", [optimum, nearest])

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-import wattlas
 from tests.replays.worlds import Fixed, Kept, thin
+from tests.shipped import shipped
 from wattlas.errors import InputError
 from wattlas.model.scenario import Scenario
 from wattlas.policy.protocol import Observed
@@ -28,7 +28,7 @@ STEP_S = 0.02
 @pytest.fixture(scope="module")
 def tiny() -> Scenario:
     """The tiny example, a little of its demand, five hours."""
-    return thin(wattlas.example("tiny"), 0.01, 5)
+    return thin(shipped("tiny"), 0.01, 5)
 
 
 class Moving(Fixed):

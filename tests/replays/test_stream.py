@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-import wattlas
+from tests.shipped import shipped
 from wattlas.errors import InputError
 from wattlas.model.scenario import Scenario
 from wattlas.replays.arrivals import files as files_module
@@ -21,7 +21,7 @@ from wattlas.replays.arrivals.trace import open_trace
 @pytest.fixture(scope="module")
 def tiny() -> Scenario:
     """The tiny example."""
-    return wattlas.example("tiny")
+    return shipped("tiny")
 
 
 def _trace(path: Path, count: int, extra: str = "") -> Path:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-import wattlas
+from tests.shipped import shipped
 from wattlas.model.contract import Tier
 from wattlas.model.objective import Window
 from wattlas.model.offer import offer
@@ -22,7 +22,7 @@ from wattlas.replays.kernel.state import Records
 def green(share_max: float = 0.15, window: Window = Window.DAY) -> Scenario:
     """The tiny example with all of class A under a tier."""
     tier = Tier("green", share_max, 1.0, latency_factor=2.0, classes=("A",), window=window)
-    return offer(wattlas.example("tiny"), [tier])
+    return offer(shipped("tiny"), [tier])
 
 
 def only_green(share_max: float, window: Window = Window.ALL) -> Scenario:

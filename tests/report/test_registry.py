@@ -13,6 +13,7 @@ import pytest
 
 import wattlas
 from tests.report.toy_figure import SCRIPT, toy_figure
+from tests.shipped import shipped
 from wattlas.cli import run
 from wattlas.report.results import open_results
 from wattlas.report.vendor import script_of
@@ -52,7 +53,7 @@ def test_a_new_figure_is_two_files(
 
 def test_a_new_figure_escapes_its_words(toy: Path) -> None:
     """Neither its question nor its rows become markup."""
-    study = wattlas.study(wattlas.example("tiny"), samples=3)
+    study = wattlas.study(shipped("tiny"), samples=3)
     page = wattlas.save(study, toy.parent / "r").read_text("utf-8")
     assert "<script>all" not in page
     assert "<b>everything" not in page
@@ -82,7 +83,7 @@ def test_what_is_found_is_computed_once() -> None:
     """Two tables that need one plan share it."""
     from wattlas.studies.findings import Findings
 
-    found = Findings(wattlas.example("tiny"))
+    found = Findings(shipped("tiny"))
     assert found.plan is found.plan
     assert found.baseline is found.baseline
     assert found.tiers is None

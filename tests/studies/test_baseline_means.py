@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import wattlas
 from tests import oracle
+from tests.shipped import shipped
 from wattlas.errors import InputError
 from wattlas.placement.problem.baseline_region import baseline_region
 from wattlas.placement.problem.feasibility import feasibility
@@ -17,7 +17,7 @@ from wattlas.studies.baseline_means import at_baseline
 
 def test_means_where_the_demand_is() -> None:
     """Metro by metro and hour by hour, at the nearest feasible region of each."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     base = baseline_region(s, feasibility(s))
     for k, klass in enumerate(s.classes):
         total = grams = usd = pue = paid = 0.0
@@ -40,7 +40,7 @@ def test_means_where_the_demand_is() -> None:
 
 def test_a_class_that_nobody_asks_for() -> None:
     """It has no baseline region, and the fix says what to do."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     idle = replace(s, demand_per_h=np.zeros_like(s.demand_per_h))
     with pytest.raises(InputError, match="has no demand at any place"):
         at_baseline(idle, s.classes[0].id)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-import wattlas
+from tests.shipped import shipped
 from wattlas.model.table import rows_of, table_of
 from wattlas.studies.brief import ACTIONS, brief
 from wattlas.studies.study import Study, study
@@ -16,7 +16,7 @@ from wattlas.studies.study import Study, study
 @pytest.fixture(scope="module")
 def tiny() -> Study:
     """A study of the tiny example."""
-    return study(wattlas.example("tiny"), samples=3)
+    return study(shipped("tiny"), samples=3)
 
 
 def said(tiny: Study, **changes: Any) -> str:
@@ -171,7 +171,7 @@ def test_the_study_carries_its_answer(tiny: Study) -> None:
 
 def test_a_change_of_models_in_one_region() -> None:
     """Where only the operating point changes, the action names the old and the new one."""
-    found = study(wattlas.example("tiny"), samples=3)
+    found = study(shipped("tiny"), samples=3)
     rows = {
         "class": ["A"], "from_region": ["oslo"], "to_region": ["oslo"], "requests": [5.0],
         "requests_share": [1.0], "hours_share": [1.0], "it_mwh": [1.0], "saving_usd": [3.0],

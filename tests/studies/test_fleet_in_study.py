@@ -16,6 +16,7 @@ import pytest
 import wattlas
 from tests.fleets import PRICED, StudiedFleet
 from tests.long import long_tiny
+from tests.shipped import shipped
 from wattlas.model.scenario import Scenario
 from wattlas.model.table import rows_of
 from wattlas.placement.problem.instance import build_instance
@@ -34,7 +35,7 @@ DAY_H = 24
 @pytest.fixture(scope="module")
 def tiny() -> Study:
     """A study of the tiny example."""
-    return study(wattlas.example("tiny"), samples=3)
+    return study(shipped("tiny"), samples=3)
 
 
 def by_variant(rows: list[dict[str, Any]], held_back: float = 0.0) -> dict[str, dict[str, Any]]:
@@ -123,7 +124,7 @@ def test_a_margin_holds_the_same_accelerators_back(tiny: Study) -> None:
         assert row["gpu"] * (1 - HELD_BACK) == pytest.approx(plain[name]["gpu"])
         assert row["rent_usd"] * (1 - HELD_BACK) == pytest.approx(plain[name]["rent_usd"])
         assert row["variable_usd"] == pytest.approx(plain[name]["variable_usd"])
-    stated = wattlas.example("tiny", set=[f"regions.all.utilisation_max={1 - HELD_BACK}"])
+    stated = shipped("tiny", set=[f"regions.all.utilisation_max={1 - HELD_BACK}"])
     whole = wattlas.fleet(stated, exact=EXACT)
     found = whole.optimal
     hours = float(stated.hours.hours.sum())
@@ -227,7 +228,7 @@ def test_a_small_fleet_is_one() -> None:
 )  # fmt: skip
 def test_a_scenario_without_a_fleet_says_why(settings: list[str], reason: str) -> None:
     """The reason stands in place of an answer, and nothing fails."""
-    answer = fleet_answer(wattlas.example("tiny", set=settings), lambda _what, _share: None)
+    answer = fleet_answer(shipped("tiny", set=settings), lambda _what, _share: None)
     assert isinstance(answer, str)
     assert reason in answer
 
@@ -236,7 +237,7 @@ def test_no_outage_where_bounds_forbid_it() -> None:
     """The fleet of least cost is there all the same, and why none survives or reaches less."""
     told: list[str] = []
     limits = ["regions.all.reserved_gpu_max=4.4", "regions.oslo.reserved_gpu_max=3"]
-    world = wattlas.example("tiny", set=limits)
+    world = shipped("tiny", set=limits)
     answer = fleet_answer(world, lambda what, _share: told.append(what))
     assert not isinstance(answer, str)
     assert answer.no_outage.startswith("no fleet within the bounds survives")
@@ -251,10 +252,10 @@ def test_the_fleet_that_is_found_meanwhile_is_the_same() -> None:
     """In a thread of its own or when it is wanted: one fleet, and its progress is told once
     somebody waits."""
     told: list[str] = []
-    found = Findings(wattlas.example("tiny"), progress=lambda what, _share: told.append(what))
+    found = Findings(shipped("tiny"), progress=lambda what, _share: told.append(what))
     with found.fleet_meanwhile():
         meanwhile = found.fleet
-    alone = Findings(wattlas.example("tiny")).fleet
+    alone = Findings(shipped("tiny")).fleet
     assert not isinstance(meanwhile, str)
     assert not isinstance(alone, str)
     np.testing.assert_equal(fleets_table(meanwhile), fleets_table(alone))
@@ -269,7 +270,7 @@ def test_an_error_ends_the_fleet_that_is_looked_for(monkeypatch: pytest.MonkeyPa
             tell("fleet", 0.5)
 
     monkeypatch.setattr(findings, "fleet_answer", endless)
-    found = Findings(wattlas.example("tiny"))
+    found = Findings(shipped("tiny"))
     with pytest.raises(KeyboardInterrupt), found.fleet_meanwhile():
         raise KeyboardInterrupt
     with pytest.raises(CancelledError):

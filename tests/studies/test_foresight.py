@@ -12,6 +12,7 @@ import pytest
 
 import wattlas
 from tests.policy.forecasts.test_outlook import long_world
+from tests.shipped import shipped
 from wattlas.cli import run
 from wattlas.errors import InputError, UsageError
 from wattlas.model.frictions import Frictions
@@ -115,7 +116,7 @@ def test_forecasts_are_judged_by_signal_series_and_horizon(
 
 def test_each_policy_is_made_once() -> None:
     """Whoever is compared with the same best has it once, before those that it is for."""
-    world = wattlas.example("tiny").at_hours(range(6))
+    world = shipped("tiny").at_hours(range(6))
     foresight = Foresight(forecast="perfect", look_ahead_h=2)
     asked = ["plan", "oracle", "rolling", "oracle"]
     made = foresight.made(asked, world, lambda: world)
@@ -146,7 +147,7 @@ def test_the_past_is_of_the_same_share_of_the_world(monkeypatch: pytest.MonkeyPa
         return made(self, *given)
 
     monkeypatch.setattr(Foresight, "made", seen)
-    tiny = wattlas.example("tiny")
+    tiny = shipped("tiny")
     wattlas.replay(
         tiny, "nearest", wattlas.Traffic(world=0.25, scale=0.05),
         trial=wattlas.Trial(begin=str(tiny.hours.utc[5]), hours=1),
@@ -182,7 +183,7 @@ def test_routings_are_judged_by_the_requests_that_come() -> None:
     """A twentieth of the requests, on a fifth of the accelerators: the best plan in hindsight is
     that of a twentieth of the demand, and no region is too full for it that is for all of it.
     """
-    tiny = wattlas.example("tiny").at_hours(range(3))
+    tiny = shipped("tiny").at_hours(range(3))
     tight = replace(tiny, reserved_gpu=tiny.reserved_gpu * 0.2)
     with pytest.raises(InputError, match=r"nearest: sends .* full: 3.23694 are needed of 2.4"):
         wattlas.replay(tight, "nearest")

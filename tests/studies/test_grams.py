@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given
 from hypothesis import strategies as st
 
-import wattlas
 from tests.examples import examples
+from tests.shipped import shipped
 from tests.strategies import one_of, scenarios, tiered
 from wattlas.errors import InputError
 from wattlas.model.scenario import Scenario
@@ -152,7 +152,7 @@ def test_requests_are_those_with_a_baseline_region(s: Scenario, how: Ways) -> No
 
 def test_the_mean_of_zones_is_that_of_the_baseline_region() -> None:
     """Intensities of all zones, weighted by requests, are the mean that the menu is told at."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     board = board_of(s, "A")
     asked = {z: sum(one.requests.sum() for one in board.clients_in(z)) for z in board.zones}
     mean = sum(intensity(board, z)[0] * asked[z] for z in board.zones) / sum(asked.values())
@@ -166,7 +166,7 @@ def test_the_mean_of_zones_is_that_of_the_baseline_region() -> None:
 
 def test_the_default_points() -> None:
     """Full service is the thriftiest point open; degraded the most accurate that takes less."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     board = board_of(s, "A")
     assert board.full_points == ("large-batched",)
     assert board.green_point == "small"
@@ -180,7 +180,7 @@ def test_the_default_points() -> None:
 
 def test_a_degraded_point_must_save() -> None:
     """One that takes as much as full service is refused, and so is one that is open nowhere."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     with pytest.raises(InputError, match="`large-fast` takes no less energy"):
         board_of(s, "A", Ways(green="large-fast"))
     bare = replace(s, regions=tuple(replace(r, variants=frozenset({"large"})) for r in s.regions))
@@ -190,7 +190,7 @@ def test_a_degraded_point_must_save() -> None:
 
 def test_a_degraded_request_may_be_late_by_a_factor() -> None:
     """Beyond the budget a point is closed to it, unless it may take so many budgets."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     slow = tuple(replace(o, ttft_ms=400.0) if o.id == "small" else o for o in s.points)
     s = replace(s, points=slow)
     with pytest.raises(InputError, match="`small` takes no less energy"):
@@ -201,7 +201,7 @@ def test_a_degraded_request_may_be_late_by_a_factor() -> None:
 
 def test_where_full_service_is_late_degraded_may_be_as_late() -> None:
     """At the place where late demand is served at all, and no later."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     hurry = replace(s.classes[0], latency_budget_ms=1.0, when_none=WhenNone.NEAREST)
     board = board_of(replace(s, classes=(hurry, s.classes[1])), "A")
     assert board.left_out == 0.0
@@ -213,7 +213,7 @@ def test_where_full_service_is_late_degraded_may_be_as_late() -> None:
 
 def test_a_class_may_be_degraded_to_points_that_are_not_its_own() -> None:
     """As a tier may: the list of a class is of full service."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     own = replace(s.classes[0], points=("large-fast", "large-batched"), accuracy_min=0.0)
     board = board_of(replace(s, classes=(own, s.classes[1])), "A")
     assert board.full_points == ("large-batched",)
@@ -222,7 +222,7 @@ def test_a_class_may_be_degraded_to_points_that_are_not_its_own() -> None:
 
 def test_nobody_is_degraded_into_emitting_more() -> None:
     """Where the degraded point is dirtier than the best place in full, full service it is."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     where = tuple(
         replace(r, variants=frozenset({"large"} if r.id != "mumbai" else {"large", "small"}))
         for r in s.regions
@@ -243,7 +243,7 @@ def test_nobody_is_degraded_into_emitting_more() -> None:
 
 def test_a_tier_degrades_to_its_own_points() -> None:
     """Of a class under contract, the copies that count as degraded are what it may get."""
-    s = wattlas.example("tiny", set=["tiers.green={share_max: 0.3, adoption: 0.5}"])
+    s = shipped("tiny", set=["tiers.green={share_max: 0.3, adoption: 0.5}"])
     board = board_of(s, "A~green")
     assert board.full_points == ("large-batched",)
     assert board.green_point == "small~green"
@@ -272,7 +272,7 @@ def test_places_chosen_on_a_forecast_are_judged_in_truth() -> None:
 
 def test_wrong_names_are_told_at_once() -> None:
     """Class, points, regions and figures in one error."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     how = Ways("x", "y", 2.0, 0.5, ("oslo", "z"), -1.0)
     with pytest.raises(InputError) as caught:
         board_of(s, "Q", how)

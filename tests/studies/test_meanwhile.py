@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-import wattlas
+from tests.shipped import shipped
 from wattlas.model.plan import Plan
 from wattlas.placement.compare.baselines import BASELINES, policy_names
 from wattlas.studies import findings, registry, study
@@ -19,10 +19,10 @@ from wattlas.studies.registry import TableEntry
 
 def test_policies_that_are_placed_meanwhile_are_the_same() -> None:
     """In a thread of their own or when they are wanted: the same totals, in the same order."""
-    found = Findings(wattlas.example("tiny"))
+    found = Findings(shipped("tiny"))
     with found.policies_meanwhile():
         meanwhile = found.policies
-    alone = Findings(wattlas.example("tiny")).policies
+    alone = Findings(shipped("tiny")).policies
     assert list(meanwhile) == list(alone) == policy_names(found.scenario)
     for name, placed in alone.items():
         assert meanwhile[name].totals == placed.totals
@@ -44,7 +44,7 @@ def test_the_fleet_begins_once_policies_are_placed(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(findings, "baseline", slow)
     monkeypatch.setattr(findings, "fleet_answer", sized)
-    found = Findings(wattlas.example("tiny"))
+    found = Findings(shipped("tiny"))
     with found.policies_meanwhile(), found.fleet_meanwhile():
         goes_on.set()
         assert found.fleet == "no fleet here"
@@ -52,7 +52,7 @@ def test_the_fleet_begins_once_policies_are_placed(monkeypatch: pytest.MonkeyPat
     assert len(order) > 3
     goes_on.clear()
     order.clear()
-    found = Findings(wattlas.example("tiny"))
+    found = Findings(shipped("tiny"))
     with found.policies_meanwhile():
         with found.fleet_meanwhile():
             pass
@@ -71,7 +71,7 @@ def test_tables_of_one_thread_come_first(monkeypatch: pytest.MonkeyPatch) -> Non
 
     entries = {name: noted(entry) for name, entry in registry.tables().items()}
     monkeypatch.setattr(registry, "tables", lambda: entries)
-    told = study._tables(Findings(wattlas.example("tiny")))
+    told = study._tables(Findings(shipped("tiny")))
     assert list(told) == list(entries)
     of_fleet = {n for f in registry.figures() if f.part is registry.FLEET for n in f.needs}
     rank = [3 if name in of_fleet else entries[name].busy + entries[name].large for name in made]
@@ -92,7 +92,7 @@ def test_an_error_ends_the_policies(monkeypatch: pytest.MonkeyPatch) -> None:
         return None
 
     monkeypatch.setattr(findings, "baseline", slow)
-    found = Findings(wattlas.example("tiny"))
+    found = Findings(shipped("tiny"))
 
     def fail_once_it_began() -> None:
         with found.policies_meanwhile():

@@ -10,6 +10,7 @@ import pytest
 
 import wattlas
 from tests.sceptic import Sceptic, rows
+from tests.shipped import shipped
 from tests.tiers.markets import PRICE, people, service
 from wattlas.errors import InputError
 from wattlas.model.cells import cell, count_text
@@ -34,7 +35,7 @@ USERS = ("users={usd_per_mtok_in: 0.3, usd_per_mtok_out: 0.9, count: 50}",)
 
 def tiny(*settings: str) -> Scenario:
     """The tiny example, changed."""
-    return wattlas.example("tiny", set=list(settings))
+    return shipped("tiny", set=list(settings))
 
 
 @pytest.fixture(scope="module")

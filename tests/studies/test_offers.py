@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import wattlas
+from tests.shipped import shipped
 from tests.tiers.markets import service
 from wattlas.errors import InputError
 from wattlas.model.contract import Tier
@@ -45,7 +45,7 @@ def tiny() -> Scenario:
     """The tiny example by the hour, with users, and a class that must have the large model in full
     service.
     """
-    world = wattlas.example("tiny", scenario="on-demand", set=["classes.A.accuracy_min=0.8"])
+    world = shipped("tiny", scenario="on-demand", set=["classes.A.accuracy_min=0.8"])
     return replace(world, users=USERS)
 
 
@@ -354,7 +354,7 @@ def test_everything_that_is_wrong_is_told_at_once(tiny: Scenario) -> None:
         design_tiers(replace(tiny, users=Users(count=10)), terms=asked)
     assert [p.where for p in caught.value.problems] == ["offer.classes", "price"]
     with pytest.raises(InputError, match="who subscribes"):
-        design_tiers(wattlas.example("tiny"))
+        design_tiers(shipped("tiny"))
     with pytest.raises(InputError, match="the menu is empty"):
         design_tiers(tiny, points=())
 

@@ -11,6 +11,7 @@ import pytest
 
 import wattlas
 from tests.replays.worlds import Fixed, green, thin
+from tests.shipped import shipped
 from wattlas.errors import InfeasibleError, UsageError
 from wattlas.policy.routing import UNSERVED_REGION, Routing
 from wattlas.replays.service.model import PowerCurve, ServiceModel
@@ -121,7 +122,7 @@ def _nowhere(routing: Routing) -> Routing:
 
 def test_who_serves_nobody_is_not_the_best() -> None:
     """A policy that leaves requests unserved spends less, and is no candidate for the best."""
-    world = thin(wattlas.example("tiny"), 0.01, 2)
+    world = thin(shipped("tiny"), 0.01, 2)
     made = wattlas.replay(world, ["plan", Lazy(world)])
     rows = made.to_polars("replay_policies")
     lazy = rows.filter(policy="lazy").row(0, named=True)
@@ -133,7 +134,7 @@ def test_who_serves_nobody_is_not_the_best() -> None:
 
 def test_a_policy_that_cannot_be_followed_is_told() -> None:
     """Among several, a rule that overfills a region has its reason; alone it is an error."""
-    world = thin(wattlas.example("tiny"), 0.02, 1)
+    world = thin(shipped("tiny"), 0.02, 1)
     tight = replace(world, reserved_gpu=world.reserved_gpu * np.array([[1.0], [0.0], [1.0]]))
     made = wattlas.replay(tight, ("nearest", "greedy", "uniform"))
     assert "full" in made.refused["uniform"]

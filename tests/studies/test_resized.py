@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import wattlas
+from tests.shipped import shipped
 from wattlas.errors import InputError
 from wattlas.model.contract import Tier
 from wattlas.model.offer import offer
@@ -23,7 +23,7 @@ from wattlas.studies.resized_listings import resized_listing, resized_mapping, r
 @pytest.fixture(scope="module")
 def tiny() -> Scenario:
     """The tiny example, whose accelerators are reserved, with users."""
-    world = wattlas.example("tiny", set=["classes.A.accuracy_min=0.8"])
+    world = shipped("tiny", set=["classes.A.accuracy_min=0.8"])
     return replace(world, users=Users(count=300, usd_per_mtok_in=2.0, usd_per_mtok_out=10.0))
 
 

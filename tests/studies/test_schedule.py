@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.shipped import shipped
 from wattlas.cli import run
-from wattlas.data.scenario_file import example
 from wattlas.errors import UsageError
 from wattlas.model.contract import Tier
 from wattlas.model.objective import Window
@@ -33,7 +33,7 @@ GREEN = Tier("green", share_max=0.3, adoption=0.5, points=("small",), classes=("
 @pytest.fixture(scope="module")
 def world() -> Scenario:
     """Three regions, one day, and half of class A under a contract."""
-    return offer(example("tiny"), [GREEN])
+    return offer(shipped("tiny"), [GREEN])
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +152,7 @@ def test_the_usual_place_is_full_service_at_the_baseline(
 
 def test_a_fallback_is_no_usual_place() -> None:
     """Nor where it is more accurate than all that full service may use."""
-    world = example("tiny")
+    world = shipped("tiny")
     few = replace(world.classes[1], points=("small",))
     slow = Tier("slow", share_max=0.3, adoption=0.5, points=("large-batched",), classes=("D",))
     usual = _usual(offer(replace(world, classes=(world.classes[0], few)), [slow]))
@@ -161,12 +161,12 @@ def test_a_fallback_is_no_usual_place() -> None:
 
 def test_steps_are_matched_by_date_and_else_by_hour() -> None:
     """A typical year by month, day and hour; a single day by the hour; half a day not at all."""
-    year = example("typical-2023")
+    year = shipped("typical-2023")
     (step,) = steps_of(year, [datetime(2027, 3, 4, 5, tzinfo=UTC)])
     assert str(year.hours.utc[step]) == "2023-03-04T05:00:00"
     (leap,) = steps_of(year, [datetime(2028, 2, 29, 5, tzinfo=UTC)])
     assert str(year.hours.utc[leap]).endswith("T05:00:00")
-    tiny = example("tiny")
+    tiny = shipped("tiny")
     assert steps_of(tiny, [datetime(2027, 3, 4, 5, tzinfo=UTC)]) == [5]
     with pytest.raises(UsageError, match="UTC hour 05"):
         steps_of(tiny.at_hours(np.arange(5)), [datetime(2027, 3, 4, 5, tzinfo=UTC)])

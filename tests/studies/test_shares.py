@@ -14,6 +14,7 @@ from hypothesis import assume, given
 
 import wattlas
 from tests.examples import examples
+from tests.shipped import shipped
 from tests.strategies import one_of, scenarios
 from wattlas.data.intensity_file import read_intensities
 from wattlas.errors import InfeasibleError, InputError
@@ -71,7 +72,7 @@ def by_key(table: dict[str, Any]) -> dict[tuple[str, float, str, str], float]:
 
 def test_the_table_is_each_rule_by_itself() -> None:
     """Every row is what the rule asks of the zone's grams under that cap."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     table = wattlas.tier_shares(s, "A", cap_shares=(0.2, 0.6, 0.9, 1.0))
     assert list(table) == list(COLUMNS["tier_shares"])
     board, rows = board_of(s, "A"), by_key(table)
@@ -113,7 +114,7 @@ def test_more_room_never_needs_a_larger_share(
 
 def test_one_zone_with_everything() -> None:
     """Its share, what degrading evenly needs, its days, and the verdict in words."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     one = share_of(s, "A", "NO", cap_share=0.9)
     assert one.by_rule is not None
     assert one.blind is not None
@@ -149,7 +150,7 @@ def test_a_plan_made_ahead_is_told_column_by_column() -> None:
 
 def test_a_cap_out_of_reach_names_the_least() -> None:
     """By the budget rule nothing is found; by percentile everything is degraded, and told."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     one = share_of(s, "A", "NO", cap_share=0.1)
     assert one.by_rule is None
     assert one.blind is None
@@ -166,7 +167,7 @@ def test_a_cap_out_of_reach_names_the_least() -> None:
 
 def test_all_mistakes_are_told_at_once() -> None:
     """Zones, caps, rules, places and names in one error."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     with pytest.raises(InputError) as caught:
         shares(
             s, "A", zones=["NO", "MARS", "VENUS"], cap_shares=[0.5, 1.5], rules=["best"],
@@ -211,7 +212,7 @@ def test_ahead_is_a_plan_on_the_grams_of_a_forecast(rule: str) -> None:
 
 def test_hours_with_a_gap_anywhere_cannot_be_planned_ahead() -> None:
     """After the first hour, before the last, or between; by itself each step has its share."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     assert board_of(s, "A").whole
     for first_late in (1, 7, s.hours.count - 1):
         late = np.arange(s.hours.count) >= first_late
@@ -225,7 +226,7 @@ def test_hours_with_a_gap_anywhere_cannot_be_planned_ahead() -> None:
 def test_levels_count_the_hours_of_each_target() -> None:
     """Hour by hour, what the targets say at the intensity of the baseline region; shares add up to
     one."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     board = board_of(s, "A")
     for zone in board.zones:
         cap = 0.6 * grams(board, zone).baseline_g
@@ -254,7 +255,7 @@ def test_levels_count_the_hours_of_each_target() -> None:
 
 def test_only_the_zones_that_are_asked_for() -> None:
     """In their order, with the figures that they have among all."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     every = shares(s, "A").to_polars()
     some = every["zone"].unique(maintain_order=True).to_list()[:1]
     assert every["zone"].n_unique() > 1
@@ -265,7 +266,7 @@ def test_a_table_of_every_zone_is_quick() -> None:
     """18 zones, 21 caps, 3 rules, 2 places over 8,760 hours: less than 3 s of CPU."""
     import time
 
-    s = wattlas.example("typical-2023")
+    s = shipped("typical-2023")
     began = time.process_time()
     table = shares(s, "A")
     assert time.process_time() - began < 3.0

@@ -12,6 +12,7 @@ from hypothesis import given
 
 import wattlas
 from tests.examples import examples
+from tests.shipped import shipped
 from tests.strategies import scenarios
 from wattlas.errors import InfeasibleError
 from wattlas.model.contract import Tier
@@ -32,7 +33,7 @@ from wattlas.studies.study import Study, study
 @pytest.fixture(scope="module")
 def tiny() -> Study:
     """A study of the tiny example."""
-    return study(wattlas.example("tiny"), samples=4)
+    return study(shipped("tiny"), samples=4)
 
 
 def test_every_table_is_there(tiny: Study) -> None:
@@ -82,14 +83,14 @@ def test_shares_of_the_saving_are_of_one_kind_of_cost(tiny: Study) -> None:
 
 def test_no_share_where_there_is_no_saving_or_a_cap_that_binds_the_plan_alone() -> None:
     """Under a cap only what is held to it has a share; against itself the baseline saves none."""
-    used = study(wattlas.example("tiny"), samples=3)
+    used = study(shipped("tiny"), samples=3)
     kg = {row["policy"]: row["carbon_kg"] for row in rows_of(used.tables["policies"])}
     tons = 0.5 * (kg["optimum"] + kg["carbon_optimum"]) / 1e3
-    capped = study(wattlas.example("tiny", set=[f"objective.carbon_cap_t={tons}"]), samples=3)
+    capped = study(shipped("tiny", set=[f"objective.carbon_cap_t={tons}"]), samples=3)
     rows = {row["policy"]: row for row in rows_of(capped.tables["policies"])}
     assert rows["greedy_cost"]["share_of_saving"] is None
     assert rows["optimum"]["share_of_saving"] == pytest.approx(1.0)
-    cleanest = wattlas.example("tiny", set=["objective.minimise=carbon"])
+    cleanest = shipped("tiny", set=["objective.minimise=carbon"])
     least = study(cleanest, samples=3)
     by_policy = {row["policy"]: row for row in rows_of(least.tables["policies"])}
     kept = by_policy["static_carbon"]["share_of_carbon_saving"]
@@ -126,13 +127,13 @@ def test_what_is_not_in_the_numbers(tiny: Study) -> None:
     said = " ".join(tiny.meta["limits"])
     assert "prices are what the signals give" in said
     assert "marginal intensity is not in the data" not in said
-    averages = wattlas.example("tiny", set=["signals.decide_by=average"])
+    averages = shipped("tiny", set=["signals.decide_by=average"])
     assert "marginal intensity is not in the data" in " ".join(limit_sentences(averages))
 
 
 def test_the_largest_moves_leave_the_baseline_region(tiny: Study) -> None:
     """Moves go from one region to another, and the table of break-evens is about them."""
-    moves = largest_moves(wattlas.example("tiny"))
+    moves = largest_moves(shipped("tiny"))
     table = tiny.tables["breakeven"]
     told = set(zip(table["class"], table["from_region"], table["to_region"], strict=True))
     assert told <= {(move.klass, move.origin, move.target) for move in moves}
@@ -143,7 +144,7 @@ def test_a_move_is_at_the_point_that_most_energy_runs_at_where_it_goes() -> None
     """Each region runs other models; elsewhere the class runs at another point."""
     sets = ("regions.austin.variants=[small]", "classes.A.accuracy_min=0.7")
     others = [f"regions.{name}.variants=[large]" for name in ("oslo", "mumbai")]
-    s = wattlas.example("tiny", set=[*sets, *others])
+    s = shipped("tiny", set=[*sets, *others])
     flows = wattlas.plan(s).to_polars().to_dicts()
     request_j = {
         (k.id, o.id): o.prefill_j_per_token * k.tokens_in + o.decode_j_per_token * k.tokens_out
@@ -218,7 +219,7 @@ def test_models_of_a_region_are_named_by_their_share_of_its_requests() -> None:
 def test_no_tiers_are_designed_where_requests_may_wait() -> None:
     """Offers know nothing of waiting; nor is there one where nobody says who subscribes."""
     users = wattlas.Users(count=20, usd_per_mtok_in=2.0, usd_per_mtok_out=10.0)
-    tiny = replace(wattlas.example("tiny"), users=users)
+    tiny = replace(shipped("tiny"), users=users)
     patient = replace(tiny, classes=tuple(replace(klass, may_wait_h=2.0) for klass in tiny.classes))
     assert Findings(patient).tiers is None
     assert Findings(replace(tiny, users=None)).tiers is None
@@ -227,9 +228,7 @@ def test_no_tiers_are_designed_where_requests_may_wait() -> None:
 def test_progress_is_told() -> None:
     """What is being done is named, and shares stay within 0..1."""
     seen: list[tuple[str, float]] = []
-    study(
-        wattlas.example("tiny"), samples=3, progress=lambda what, share: seen.append((what, share))
-    )
+    study(shipped("tiny"), samples=3, progress=lambda what, share: seen.append((what, share)))
     assert {"plan", "baselines", "frontier", "realised benefit"} <= {what for what, _ in seen}
     assert all(0 <= share <= 1 for _, share in seen)
 
@@ -245,7 +244,7 @@ def test_each_frontier_is_there(tiny: Study) -> None:
     budgets = [n for n, (variant, _) in enumerate(names) if variant != "soft"]
     assert not any(table["exact"][n] for n in budgets)
     assert names.count(("scale", "cost")) <= 4
-    free = study(wattlas.example("tiny", set=["capacity.free=true"]), samples=3).tables["frontier"]
+    free = study(shipped("tiny", set=["capacity.free=true"]), samples=3).tables["frontier"]
     for variant, exact in zip(free["variant"], free["exact"], strict=True):
         assert variant == "soft" or exact
 
@@ -253,7 +252,7 @@ def test_each_frontier_is_there(tiny: Study) -> None:
 def test_tiers_are_designed_on_full_service() -> None:
     """A scenario with a tier on offer is studied for the same tiers as one without."""
     users = Users(count=200, usd_per_mtok_in=2.0, usd_per_mtok_out=10.0)
-    world = replace(wattlas.example("tiny", set=["classes.A.accuracy_min=0.8"]), users=users)
+    world = replace(shipped("tiny", set=["classes.A.accuracy_min=0.8"]), users=users)
     world = world.at_hours([0, 1])
     with_one = offer(world, [Tier("old", 0.3, 0.4, classes=("A",))])
     plain, again = (study(s, samples=3).tables["tier_verdicts"] for s in (world, with_one))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import exp
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,7 @@ def by_task(choices: Choices, scale: Any, p: dict[str, float]) -> np.ndarray:
     sums: dict[Any, float] = {}
     won: dict[Any, float] = {}
     for key, worth, chosen in zip(keys, v.tolist(), choices.chosen.tolist(), strict=True):
-        sums[key] = sums.get(key, 0.0) + float(np.exp(worth))
+        sums[key] = sums.get(key, 0.0) + exp(worth)
         if chosen:
             won[key] = worth
     return np.array([won[key] - np.log(sums[key]) for key in sums])

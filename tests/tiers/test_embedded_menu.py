@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-import wattlas
+from tests.shipped import shipped
 from wattlas.data.pack import open_pack
 from wattlas.data.profiles_file import read_profiles
 from wattlas.model.scenario import Scenario
@@ -21,7 +21,7 @@ POINTS = read_profiles("typical-2023")
 @cache
 def world() -> Scenario:
     """The embedded world, by a sample of its hours."""
-    return wattlas.example("typical-2023", scenario="sample")
+    return shipped("typical-2023", scenario="sample")
 
 
 def klass(name: str) -> WorkloadClass:

@@ -188,11 +188,11 @@ def test_willingness_to_pay_is_a_slope_of_worth() -> None:
 def test_clustered_errors_are_the_spread_of_estimates() -> None:
     """Where a respondent's answers are alike, clustered standard errors are what estimates vary by.
 
-    Plain ones are too small by a third. 200 experiments of 150 respondents with 10 tasks each.
+    Plain ones are too small by a third. 120 experiments of 150 respondents with 10 tasks each.
     """
     found = [
         fit(simulate(150, 10, 2, Truth(), seed, shock_usd=0.008), scale=SCALE).segments[0]
-        for seed in range(200)
+        for seed in range(120)
     ]
     name = "price", "accuracy"
     values, sandwich, plain = [], [], []

@@ -58,7 +58,15 @@ def test_no_offer_of_a_fine_grid_is_better(of: Market) -> None:
         assert _value(best(of, objective, size=60, fair=fair), objective) >= top * (1 - 1e-4) - 1e-6
 
 
-@pytest.mark.parametrize("seed", range(200))
+TURNED = (9, 13, 17, 25, 31, 56, 66, 86, 89, 106, 130, 144, 152, 162, 177)
+"""Of the first 200 worlds those of which a fallback saves money in the dirtiest hours alone."""
+FREE = (17, 20, 29, 54, 58, 60, 64, 66, 79, 83, 100, 123, 128, 187)
+"""Those of which carbon's best offer has no discount."""
+STEEP = (104, 137, 155, 159)
+"""Those in which a search that looks twice, or does not settle what it finds, misses the best."""
+
+
+@pytest.mark.parametrize("seed", sorted({*TURNED, *FREE, *STEEP, *range(0, 200, 4)}))
 def test_no_offer_is_better_where_few_hours_decide(seed: int) -> None:
     """The same over worlds whose fallbacks save money in the dirtiest hours alone, or lose it."""
     of = dirty_hours(seed)
@@ -72,11 +80,13 @@ def test_no_offer_is_better_where_few_hours_decide(seed: int) -> None:
 
 def test_the_worlds_have_offers_at_no_discount_and_from_dirty_hours_alone() -> None:
     """What the worlds above are for: offers without a discount, and savings that turn negative."""
-    offers = [best(dirty_hours(seed), CARBON, size=60, fair=False) for seed in range(60)]
-    assert sum(offer is not None and offer.discount < 1e-5 for offer in offers) >= 3
-    every = [dirty_hours(seed).savings for seed in range(200)]
-    turned = [np.any((s.most_usd() > 0) & (s.at(np.ones(1))[1][:, 0] < 0)) for s in every]
-    assert sum(turned) >= 12
+    offers = [best(dirty_hours(seed), CARBON, size=60, fair=False) for seed in FREE]
+    assert sum(offer is not None and offer.discount < 1e-5 for offer in offers) >= 12
+    every = [dirty_hours(seed).savings for seed in TURNED]
+    assert all(
+        np.any((savings.most_usd() > 0) & (savings.at(np.ones(1))[1][:, 0] < 0))
+        for savings in every
+    )
 
 
 def _value(offer: Offer | None, objective: str) -> float:

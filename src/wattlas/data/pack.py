@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -179,11 +180,7 @@ class Pack:
 
     def _made(self, table: str, months: int) -> pl.DataFrame:
         """A generated table; the other one is kept, because both are made at once."""
-        year = typical.generate(typical_figures(self), months)
-        frames = {
-            "price": _long(year, "price_usd_per_mwh", year.price_usd_per_mwh),
-            "carbon": _long(year, "average_g_per_kwh", year.average_g_per_kwh),
-        }
+        frames = _typical_hours(self.folder, self.manifest.model_dump_json(), months)
         suffix = "" if months == MONTHS else f", {months} months"
         self._frames.update({f"{name}{suffix}": frame for name, frame in frames.items()})
         return frames[table]
@@ -362,6 +359,20 @@ def typical_figures(pack: Pack) -> typical.TypicalFigures:
         year=int(_start(pack.manifest)[:4]),
         seed=generator.seed if generator else 0,
     )
+
+
+@lru_cache(maxsize=2)
+def _typical_hours(folder: Path, manifest: str, months: int) -> Mapping[str, pl.DataFrame]:
+    """The hours of a typical pack whose manifest, as JSON, holds the hashes of its figures.
+
+    Whoever reads the same world again, as each run of a sweep does, would make the same hours.
+    """
+    pack = Pack(folder, Manifest.model_validate_json(manifest))
+    year = typical.generate(typical_figures(pack), months)
+    return {
+        "price": _long(year, "price_usd_per_mwh", year.price_usd_per_mwh),
+        "carbon": _long(year, "average_g_per_kwh", year.average_g_per_kwh),
+    }
 
 
 def _long(year: typical.TypicalYear, column: str, values: np.ndarray) -> pl.DataFrame:

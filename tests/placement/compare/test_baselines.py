@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 
-import wattlas
 from tests import oracle
 from tests.examples import examples
 from tests.placement.worlds import flows_of, reserved, world
+from tests.shipped import shipped
 from tests.strategies import scenarios
 from wattlas.model.objective import Minimise, Objective
 from wattlas.model.plan import UNSERVED, Plan, Status
@@ -100,7 +100,7 @@ def test_flows_are_lawful(s: Scenario) -> None:
 
 def test_nearest_is_at_the_baseline_region() -> None:
     """Every flow of the nearest policy runs at the region nearest to its node that is open."""
-    s = wattlas.example("tiny", set=["capacity.free=true"])
+    s = shipped("tiny", set=["capacity.free=true"])
     instance = build_instance(s)
     f = baseline(instance, "nearest").flows
     assert f is not None
@@ -131,7 +131,7 @@ def test_rules_take_the_cheapest_point(s: Scenario) -> None:
 
 def test_uniform_is_equal_shares() -> None:
     """Each demand in equal parts over the regions that are open to it."""
-    s = wattlas.example("tiny", set=["capacity.free=true"])
+    s = shipped("tiny", set=["capacity.free=true"])
     instance = build_instance(s)
     f = baseline(instance, "uniform").flows
     assert f is not None
@@ -142,7 +142,7 @@ def test_uniform_is_equal_shares() -> None:
 
 def test_one_region_is_the_best_one() -> None:
     """The single region by cost costs no more than any other single region would."""
-    s = wattlas.example("tiny", set=["capacity.free=true", "classes.A.residency=null"])
+    s = shipped("tiny", set=["capacity.free=true", "classes.A.residency=null"])
     instance = build_instance(s)
     by_cost = baseline(instance, "best_region_cost").totals
     by_carbon = baseline(instance, "best_region_carbon").totals
@@ -152,7 +152,7 @@ def test_one_region_is_the_best_one() -> None:
 
 def test_what_greedy_cannot_place_is_said() -> None:
     """Short of room, greedy leaves demand over and says how much."""
-    s = wattlas.example("tiny", set=["capacity.scale=0.1"])
+    s = shipped("tiny", set=["capacity.scale=0.1"])
     for name in ("greedy_cost", "greedy_carbon", "nearest_available"):
         found = baseline(build_instance(s), name)
         assert found.status is Status.INFEASIBLE
@@ -161,7 +161,7 @@ def test_what_greedy_cannot_place_is_said() -> None:
 
 def test_unserved_at_a_price_is_a_choice() -> None:
     """With a price for it, demand without room goes unserved and the policy stays feasible."""
-    s = wattlas.example("tiny", set=["capacity.scale=0.1", "unserved_usd_per_request=1"])
+    s = shipped("tiny", set=["capacity.scale=0.1", "unserved_usd_per_request=1"])
     found = baseline(build_instance(s), "greedy_cost")
     assert found.status is Status.HEURISTIC
     assert found.flows is not None
@@ -173,7 +173,7 @@ def test_an_unknown_policy() -> None:
     """Policies are known by name."""
     assert len(POLICIES) == 11
     with pytest.raises(KeyError):
-        baseline(build_instance(wattlas.example("tiny")), "best")
+        baseline(build_instance(shipped("tiny")), "best")
 
 
 def test_what_a_policy_goes_by_is_in_its_name() -> None:
@@ -182,7 +182,7 @@ def test_what_a_policy_goes_by_is_in_its_name() -> None:
     assert {name for name, policy in POLICIES.items() if policy.by_cost} == by_cost
     tables = {name for name in POLICIES if name.startswith(("static_", "hourly_"))}
     assert {name for name, policy in POLICIES.items() if not policy.plain} == tables
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     price = s.signals.price_usd_per_mwh
     unpriced = replace(
         s,

@@ -20,6 +20,7 @@ from tests.examples import examples
 from tests.feasible import feasible
 from tests.golden.solve_worlds import uneven, with_class
 from tests.oracle import oracle_plan
+from tests.shipped import shipped
 from tests.strategies import objectives, one_of, scenarios
 from tests.toys import DailyReach, FirstPoint, TwoRegions, rows_of, with_toys
 from wattlas.model.contract import ShareCap
@@ -220,7 +221,7 @@ def test_a_cap_on_carbon_by_hand(tmp_path: Path) -> None:
 
 def test_shares_are_the_same_in_every_hour_and_every_stretch() -> None:
     """Over two months, in stretches of a week, each source's shares are one table's."""
-    world = wattlas.example("tiny")
+    world = shipped("tiny")
     instance = build_instance(world)
     for name, tables in (("static_cost", 1), ("hourly_table_cost", 24)):
         placed = baseline(instance, name)

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, assume, given
 
 import wattlas
 from tests.examples import examples
+from tests.shipped import shipped
 from tests.strategies import objectives, scenarios, tiered
 from wattlas.errors import InfeasibleError, UsageError
 from wattlas.model.contract import Tier
@@ -83,7 +84,7 @@ def test_parts_that_meet_do_not_add_up(two: Scenario) -> None:
 @pytest.fixture
 def two() -> Scenario:
     """The tiny example in two hours with one class, two regions at the same price, and a tier."""
-    s = wattlas.example("tiny").at_hours([0, 1])
+    s = shipped("tiny").at_hours([0, 1])
     price = np.full_like(s.signals.price_usd_per_mwh, 50.0)[:2]
     zones = s.signals.zones[:2]
     regions = tuple(
@@ -122,7 +123,7 @@ def two() -> Scenario:
             modelled_node_region=net.modelled_node_region[:, :2],
         ),
         objective=Objective(),
-        frictions=wattlas.example("tiny").frictions,
+        frictions=shipped("tiny").frictions,
     )
     tier = Tier("green", 0.5, 0.5, accuracy_min=0.6, window=Window.ALL)
     return offer(plain, [tier])
@@ -165,4 +166,4 @@ def test_full_service_that_does_not_fit_in_a_later_stretch_names_its_hour(two: S
 def test_without_tiers_there_is_nothing_to_split() -> None:
     """A scenario of full service alone says so."""
     with pytest.raises(UsageError, match="no tiers"):
-        split(wattlas.example("tiny"))
+        split(shipped("tiny"))

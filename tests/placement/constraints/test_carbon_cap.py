@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, assume, given
 from hypothesis import strategies as st
 
-import wattlas
 from tests import oracle
 from tests.examples import examples
+from tests.shipped import shipped
 from tests.strategies import scenarios
 from wattlas.errors import InputError
 from wattlas.model.contract import CarbonCap, Tier
@@ -58,7 +58,7 @@ def test_the_plan_is_the_cheapest_that_keeps_each_day(s: Scenario, part: float) 
 
 def test_a_cap_out_of_reach_is_told_with_the_least_attainable() -> None:
     """Infeasible, in words, with the window and what could be had."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     day = str(s.hours.utc[0])[:10]
     found = plan(replace(s, carbon_caps=(CarbonCap("mine", {day: 1e-6}, Window.DAY),)))
     assert found.status is Status.INFEASIBLE
@@ -68,7 +68,7 @@ def test_a_cap_out_of_reach_is_told_with_the_least_attainable() -> None:
 
 def test_a_day_that_is_not_named_has_no_cap_and_contracts_take_theirs_along() -> None:
     """Nothing binds elsewhere; withdrawing the tiers withdraws the cap, as full service does."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     other = replace(s, carbon_caps=(CarbonCap("mine", {"1999-01-01": 0.0}, Window.DAY),))
     assert plan(other).totals.cost_usd == pytest.approx(plan(s).totals.cost_usd)
     of_tiers = CarbonCap("tiers", {"2023-06": 0.0}, contract="green")

@@ -11,6 +11,7 @@ import pytest
 
 import wattlas
 from tests.oracle import oracle_plan
+from tests.shipped import shipped
 from tests.toys import DailyReach, FirstPoint, TwoRegions, rows_of, with_toys
 from wattlas.errors import InfeasibleError
 from wattlas.model.contract import Tier
@@ -39,7 +40,7 @@ REL = 1e-7
 @pytest.fixture(scope="module")
 def open_world() -> Scenario:
     """The tiny example without residency, capacity or budgets that bind: most would be in two."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     classes = tuple(
         replace(k, residency="", latency_budget_ms=1e6, accuracy_min=0.0, points=None)
         for k in s.classes
@@ -278,7 +279,7 @@ def test_counterfactuals_know_it(open_world: Scenario, two_regions: TwoRegions) 
 
 def test_streaming(two_regions: TwoRegions) -> None:
     """Chunks keep it, and add up to the plan in one piece."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     classes = tuple(replace(k, residency="", latency_budget_ms=5000.0) for k in s.classes)
     s = replace(s, classes=classes, reserved_gpu=np.full_like(s.reserved_gpu, np.inf))
     whole, total = plan(s), Summary()

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given
 
 from tests.examples import examples
+from tests.shipped import shipped
 from tests.strategies import objectives, scenarios, tiered
 from wattlas.errors import InputError, UsageError
 from wattlas.model.contract import Tier
@@ -51,9 +52,8 @@ def test_either_solver_is_proven(solver: Solver, s: Scenario) -> None:
 
 def test_a_plan_of_several_windows_is_proven() -> None:
     """Least carbon under daily budgets that pay for a part of the demand only."""
-    import wattlas
 
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     shed = tuple(replace(k, unserved_usd_per_request=1e-6) for k in s.classes)
     days = replace(s, classes=shed, hours=replace(s.hours, offset=s.hours.offset + 12))
     usd = 0.3 * plan(s).totals.variable_usd
@@ -68,9 +68,8 @@ def test_a_plan_of_several_windows_is_proven() -> None:
 @pytest.mark.parametrize("solver", [Solver.ENGINE, Solver.HIGHS])
 def test_little_demand_is_kept_exactly(solver: Solver, little: float) -> None:
     """Minima and caps of a class hold however small it is beside another, hour after hour."""
-    import wattlas
 
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     accuracy = [o.accuracy for o in s.points]
     minimum = (min(accuracy) + max(accuracy)) / 2
     shed = {"mean_accuracy_min": minimum, "accuracy_min": 0.0, "unserved_usd_per_request": 1.0}
@@ -89,9 +88,8 @@ def test_little_demand_is_kept_exactly(solver: Solver, little: float) -> None:
 
 def test_unserved_demand_weighs_the_same_in_every_part() -> None:
     """What an unserved request weighs does not depend on which hours are looked at."""
-    import wattlas
 
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     some = s.demand_per_h.copy()
     some[1:, :, 12:] = 0.0
     s = replace(
@@ -108,9 +106,8 @@ def test_unserved_demand_weighs_the_same_in_every_part() -> None:
 
 def test_a_worse_plan_is_found_out() -> None:
     """The certificate of a plan that was tampered with does not close."""
-    import wattlas
 
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     found = plan(s)
     honest = certify(found)
     assert honest.gap < 1e-9
@@ -124,9 +121,8 @@ def test_a_worse_plan_is_found_out() -> None:
 
 def test_marginal_cost_is_the_dual_of_demand() -> None:
     """One more request costs what the certificate says."""
-    import wattlas
 
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     proof = certify(plan(s))
     i, k = np.argwhere((s.demand_per_h > 0).any(axis=2))[0]
     t = int(np.flatnonzero(s.demand_per_h[i, k] > 0)[0])
@@ -139,8 +135,7 @@ def test_marginal_cost_is_the_dual_of_demand() -> None:
 
 def test_what_cannot_be_proven_says_so() -> None:
     """A baseline makes no claim to be best."""
-    import wattlas
 
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     with pytest.raises(UsageError, match="optimised"):
         certify(baseline(build_instance(s), "nearest"))

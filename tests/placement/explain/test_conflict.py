@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given
 
-import wattlas
 from tests import oracle
 from tests.examples import examples
+from tests.shipped import shipped
 from tests.strategies import scenarios
 from wattlas.model.plan import Status
 from wattlas.model.scenario import Scenario
@@ -70,14 +70,14 @@ def test_a_capacity_conflict_is_irreducible(s: Scenario) -> None:
 
 def changed(klass: str, **fields: float) -> Scenario:
     """The tiny example with another class; the reader of scenarios would refuse such a minimum."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     classes = (replace(k, **fields) if k.id == klass else k for k in s.classes)  # type: ignore[arg-type]
     return replace(s, classes=tuple(classes))
 
 
 def test_a_capacity_conflict_in_words() -> None:
     """The hour, the class and its metros, what they need and what the places have."""
-    s = wattlas.example("tiny", set=["regions.oslo.reserved_gpu=0.2"])
+    s = shipped("tiny", set=["regions.oslo.reserved_gpu=0.2"])
     found = plan(s)
     assert found.status is Status.INFEASIBLE
     assert found.flows is None
@@ -91,7 +91,7 @@ def test_a_capacity_conflict_in_words() -> None:
 def test_what_can_be_bought_counts_in_a_conflict() -> None:
     """What is short is what is needed less all that the places have, on demand too."""
     bought = ["regions.oslo.on_demand_gpu=0.1", "regions.oslo.on_demand_usd_per_gpu_h=5"]
-    s = wattlas.example("tiny", set=["regions.oslo.reserved_gpu=0.2", *bought])
+    s = shipped("tiny", set=["regions.oslo.reserved_gpu=0.2", *bought])
     assert build_instance(s).surplus.any()
     told = plan(s).conflict
     numbers = r"need at least ([\d.]+) GPU-h/h.* have ([\d.]+): ([\d.]+) short"
@@ -102,7 +102,7 @@ def test_what_can_be_bought_counts_in_a_conflict() -> None:
 
 def test_many_demands_are_told_by_class() -> None:
     """A long list of sources is grouped: each class once, with the number of its metros."""
-    s = wattlas.example("typical-2023", set=["capacity.scale=0.05"])
+    s = shipped("typical-2023", set=["capacity.scale=0.05"])
     found = plan(s.at_hours([0, 1]))
     assert found.status is Status.INFEASIBLE
     instance = build_instance(s.at_hours([0]))
@@ -116,7 +116,7 @@ def test_many_demands_are_told_by_class() -> None:
 
 def test_a_stranded_demand_is_told_in_full() -> None:
     """Metro, class, budget, the nearest lawful place's latency, and what closed each place."""
-    s = wattlas.example("tiny", set=["classes.A.latency_budget_ms=50"])
+    s = shipped("tiny", set=["classes.A.latency_budget_ms=50"])
     found = plan(s)
     assert found.status is Status.INFEASIBLE
     line = next(one for one in found.conflict.splitlines() if one.startswith("berlin, class A"))
@@ -147,6 +147,6 @@ def test_a_mean_that_cannot_be_reached() -> None:
 
 def test_every_hour_that_clashes_is_counted() -> None:
     """The first hour is told in full, the others by number."""
-    s = wattlas.example("tiny", set=["regions.oslo.reserved_gpu=0.0001"])
+    s = shipped("tiny", set=["regions.oslo.reserved_gpu=0.0001"])
     found = plan(s)
     assert "(and 23 more hours clash)" in found.conflict

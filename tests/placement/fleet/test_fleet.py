@@ -12,6 +12,7 @@ import pytest
 import wattlas
 from tests import fleets
 from tests.placement.fleet.test_fleet_exact import ON_DEMAND, asked
+from tests.shipped import shipped
 from wattlas.errors import InfeasibleError, InputError, UsageError
 from wattlas.model.frictions import Frictions
 from wattlas.model.objective import Minimise, Objective
@@ -175,7 +176,7 @@ def test_reach_never_costs_more() -> None:
 
 def test_reach_begins_at_nothing_where_a_region_is_nearer_than_the_baseline() -> None:
     """What is nearer is open from the start, as if it were as far."""
-    s = wattlas.example("tiny", set=["baseline={classes: {D: {berlin: austin}}}"])
+    s = shipped("tiny", set=["baseline={classes: {D: {berlin: austin}}}"])
     assert [fleet.x for fleet in reach(s, samples=2).fleets] == [0.0, 159.0]
 
 
@@ -328,7 +329,7 @@ def test_alike_demands_keep_their_own_regions() -> None:
 def test_a_loss_that_bounds_forbid_is_infeasible() -> None:
     """The bounds serve the demand, and not with a region lost: an error that says so."""
     limits = ["regions.all.reserved_gpu_max=4.4", "regions.oslo.reserved_gpu_max=3"]
-    s = wattlas.example("tiny", set=limits)
+    s = shipped("tiny", set=limits)
     assert fleet(s).status is Status.OPTIMAL
     with pytest.raises(InfeasibleError, match="every set of regions lost"):
         fleet(s, survive=[[r.id] for r in s.regions])
@@ -337,7 +338,7 @@ def test_a_loss_that_bounds_forbid_is_infeasible() -> None:
 def test_accelerators_are_of_one_kind() -> None:
     """Open points that name two kinds are refused with both; so many of one kind, and a point that
     no class may use, are not."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     kinds = ("8 x H100", "1 x H100", "2 x B200")
     points = tuple(replace(p, hardware=kind) for p, kind in zip(s.points, kinds, strict=True))
     mixed = replace(s, points=points)

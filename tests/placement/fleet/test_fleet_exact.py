@@ -12,6 +12,7 @@ import wattlas
 from tests import oracle
 from tests.placement.fleet.fleet_oracle import oracle_fleet
 from tests.placement.worlds import world
+from wattlas.model.objective import Solver
 from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours
 from wattlas.model.workload import State
@@ -32,14 +33,18 @@ ALIKE = Hours(HOURS.start, HOURS.offset, np.full(6, 3.0), HOURS.step_h)
 
 
 def asked(seed: int, hours: Hours = HOURS, **fields: tuple[float, ...]) -> Scenario:
-    """A world in which each region has a rent, and nothing on demand unless given."""
+    """A world in which each region has a rent, and nothing on demand unless given.
+
+    Of six hours each HiGHS solves those of seed 2, as `auto` has it; the engine all others, in half
+    the time.
+    """
     s = world(seed, hours=hours)
     fields = {"reserved_usd_per_gpu_year": RENTS, "on_demand_gpu": (0.0,) * 4, **fields}
     regions = tuple(
         replace(region, **{name: values[r] for name, values in fields.items()})
         for r, region in enumerate(s.regions)
     )
-    return replace(s, regions=regions)
+    return replace(s, regions=regions, solver=Solver.AUTO if seed == 2 else Solver.ENGINE)
 
 
 def asked_alike(seed: int, hours: Hours = ALIKE, **fields: tuple[float, ...]) -> Scenario:

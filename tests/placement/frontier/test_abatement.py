@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import wattlas
 from tests.placement.worlds import world
+from tests.shipped import shipped
 from wattlas.model.frictions import Frictions
 from wattlas.model.objective import Objective
 from wattlas.model.scenario import Scenario
@@ -27,7 +27,7 @@ def priced_usd(s: Scenario, price: float) -> float:
 
 def worlds() -> dict[str, Scenario]:
     """Hours apart with and without room, demand that a price sheds, hours that starting ties."""
-    tiny = wattlas.example("tiny")
+    tiny = shipped("tiny")
     return {
         "capacity": tiny,
         "free": replace(tiny, reserved_gpu=np.full_like(tiny.reserved_gpu, np.inf)),
@@ -59,7 +59,7 @@ def test_a_row_is_the_cheapest_from_its_price_on(name: str) -> None:
 
 def test_between_two_rows_that_are_neighbours_it_is_the_slope() -> None:
     """With every vertex told a price is the money of the last step over its carbon."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     table = abatement(s, np.geomspace(1.0, 1e5, 60))
     kg, usd = np.array(table["carbon_kg"]), np.array(table["cost_usd"])
     slope = np.diff(usd) / -np.diff(kg) * 1e3

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-import wattlas
 from tests.acceptance.small_world import POINT, small_world
 from tests.examples import examples
+from tests.shipped import shipped
 from tests.strategies import one_of, scenarios
 from wattlas.errors import InfeasibleError, UsageError
 from wattlas.model.frontier import Frontier
@@ -165,7 +165,7 @@ def test_a_sample_is_a_subset(s: Scenario, variant: str, objective: str) -> None
 
 def test_the_users_budget_is_on_it() -> None:
     """At factor 1 the frontier is the scenario's own plan, and a sample keeps that point."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     for samples in (None, 4):
         one = frontier(s, samples=samples)
         own = plan(s)
@@ -186,7 +186,7 @@ def test_the_users_budget_is_on_it() -> None:
 
 def test_given_budgets() -> None:
     """Budgets of one's own are solved as they are, unless one leaves demand without a place."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     exact = frontier(s, "class:A")
     middle = float(exact.x[:2].mean())
     given_x = frontier(s, "class:A", x=[middle, float(exact.x[-1])])
@@ -198,7 +198,7 @@ def test_given_budgets() -> None:
 
 def test_questions_that_make_no_sense() -> None:
     """An unknown variant, class or objective, and a weight of nothing, say what may be asked."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     for variant, objective, words in (
         ("scaled", "cost", "choose scale"),
         ("class:Z", "cost", "choose one of A, D"),
@@ -211,7 +211,7 @@ def test_questions_that_make_no_sense() -> None:
 
 def test_no_budget_serves_what_the_law_forbids() -> None:
     """Where no place is lawful at any latency the frontier says so and names the demand."""
-    s = wattlas.example("tiny", set=["residency.eu-stays.IN=[EU]", "regions.drop=[oslo]",
+    s = shipped("tiny", set=["residency.eu-stays.IN=[EU]", "regions.drop=[oslo]",
                                      "nodes.frankfurt.region=austin"])  # fmt: skip
     with pytest.raises(InfeasibleError, match="delhi, class A"):
         frontier(s)
@@ -219,7 +219,7 @@ def test_no_budget_serves_what_the_law_forbids() -> None:
 
 def test_a_frontier_of_nothing_is_a_point() -> None:
     """Where no budget may be varied V is the plan's own, at the scenario's budgets."""
-    s = wattlas.example("tiny", set=["classes.A.relaxable=false", "classes.D.relaxable=false"])
+    s = shipped("tiny", set=["classes.A.relaxable=false", "classes.D.relaxable=false"])
     for variant in ("scale", "added_ms"):
         one = frontier(s, variant)
         assert len(one.x) == 1
@@ -230,7 +230,7 @@ def test_a_frontier_of_nothing_is_a_point() -> None:
 def test_a_curve_of_carbon_starts_where_the_least_goes_unserved(capacity: str) -> None:
     """Before it the share that goes unserved is told, and falls; from it on V never rises."""
     names = ["classes.A.unserved_usd_per_request=0.01", "classes.D.unserved_usd_per_request=0.01"]
-    s = wattlas.example("tiny", set=names)
+    s = shipped("tiny", set=names)
     if capacity == "free":
         s = replace(s, reserved_gpu=np.full_like(s.reserved_gpu, np.inf))
     curve = frontier(s, objective="carbon")
@@ -256,7 +256,7 @@ def test_a_curve_of_carbon_starts_where_the_least_goes_unserved(capacity: str) -
 
 def test_a_curve_of_cost_holds_the_price_of_what_goes_unserved() -> None:
     """It has every budget: what it plots counts unserved demand at its price, and never rises."""
-    s = wattlas.example("tiny", set=["unserved_usd_per_request=0.5"])
+    s = shipped("tiny", set=["unserved_usd_per_request=0.5"])
     curve = frontier(s)
     assert not len(curve.before_x)
     assert curve.unserved_share[0] > curve.unserved_share[-1]
@@ -294,7 +294,7 @@ def test_added_milliseconds_begin_at_the_baseline_regions_latency(tmp_path: Path
 
 def test_a_factor_has_no_return_per_millisecond() -> None:
     """A factor adds other milliseconds to each class: nothing is told per ms."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     scaled, alone = frontier(s, samples=4), frontier(s, "class:A", samples=4)
     assert all(np.isnan(column).all() for column in scaled.returns_per_ms())
     assert scaled.x_unit == "× budget"
@@ -307,7 +307,7 @@ def test_a_factor_has_no_return_per_millisecond() -> None:
 
 def test_late_service_is_not_on_the_frontier() -> None:
     """Demand that would be served late, or shed at a price, is shed below its first breakpoint."""
-    s = wattlas.example(
+    s = shipped(
         "tiny",
         set=["when_none=nearest", "unserved_usd_per_request=0.5", "classes.D.relaxable=false"],
     )

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 
-import wattlas
 from tests.examples import examples
 from tests.oracle import oracle_plan
+from tests.shipped import shipped
 from tests.strategies import scenarios
 from wattlas.errors import InfeasibleError
 from wattlas.model.frontier import Frontier
@@ -77,7 +77,7 @@ def test_it_is_the_program_with_a_latency_row(s: Scenario) -> None:
 
 def test_a_cut_short_frontier_bounds_its_error() -> None:
     """With few vertices the gap bounds how far the chords lie above the whole frontier."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     whole, some = frontier(s, "soft", samples=MOST), frontier(s, "soft", samples=4)
     assert whole.exact
     assert not some.exact
@@ -92,7 +92,7 @@ def test_a_cut_short_frontier_bounds_its_error() -> None:
 def test_a_sample_looks_where_most_may_be_won(count: int) -> None:
     """Each next vertex lies between the two neighbours whose chord leaves the largest area, where
     the whole frontier is farthest below that chord."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     whole, some = frontier(s, "soft", samples=MOST), frontier(s, "soft", samples=count)
     x, value = whole.x, whole.value
     kept, pairs = [0, len(x) - 1], [(0, len(x) - 1)]
@@ -110,7 +110,7 @@ def test_a_sample_looks_where_most_may_be_won(count: int) -> None:
 @pytest.mark.parametrize("objective", ["cost", "carbon"])
 def test_the_dual_of_a_cut_short_frontier_is_the_slope_of_the_whole(objective: str) -> None:
     """Between two vertices of a sample others are left out: the dual is the slope to the next."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     whole = frontier(s, "soft", objective=objective, samples=MOST)
     some = frontier(s, "soft", objective=objective, samples=5)
     assert len(some.x) < len(whole.x)
@@ -125,7 +125,7 @@ def test_the_dual_of_a_cut_short_frontier_is_the_slope_of_the_whole(objective: s
 def test_nothing_goes_unserved_to_be_fast() -> None:
     """With room for all, demand that may go unserved is served at every mean latency."""
     priced = {"set": ["unserved_usd_per_request=0.01"]}
-    s = wattlas.example("tiny", **priced)
+    s = shipped("tiny", **priced)
     s = replace(s, reserved_gpu=np.full_like(s.reserved_gpu, np.inf))
     for objective in ("carbon", "cost"):
         curve = frontier(s, "soft", objective=objective, samples=6)
@@ -135,7 +135,7 @@ def test_nothing_goes_unserved_to_be_fast() -> None:
 
 def test_the_ends() -> None:
     """Its fast end is the least mean latency; its cheap end costs what no budgets cost."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     one = frontier(s, "soft", samples=MOST)
     wide = frontier(s, "scale")
     assert one.value[-1] == pytest.approx(wide.value[-1], rel=1e-9)
@@ -144,7 +144,7 @@ def test_the_ends() -> None:
 
 def test_demand_without_a_lawful_place() -> None:
     """What no place may serve at any latency is an error that names it, as everywhere."""
-    s = wattlas.example("tiny", set=["residency.eu-stays.IN=[EU]", "regions.drop=[oslo]",
+    s = shipped("tiny", set=["residency.eu-stays.IN=[EU]", "regions.drop=[oslo]",
                                      "nodes.frankfurt.region=austin"])  # fmt: skip
     with pytest.raises(InfeasibleError, match="delhi, class A"):
         frontier(s, "soft")

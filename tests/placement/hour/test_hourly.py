@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, assume, given
 from hypothesis import strategies as st
 
-import wattlas
 from tests.examples import examples
 from tests.golden.tiny_program import tiny_program
 from tests.oracle import oracle_plan
+from tests.shipped import shipped
 from tests.strategies import objectives, scenarios
 from wattlas.model.objective import Minimise, Solver
 from wattlas.model.scenario import Scenario
@@ -152,7 +152,7 @@ def test_the_value_is_that_of_the_flows(solver: Solver, s: Scenario) -> None:
 
 def test_demand_that_has_no_column_at_all() -> None:
     """A program without columns is infeasible where a row asks for something."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     instance = build_instance(s)
     closed = replace(instance, allowed=np.zeros_like(instance.allowed))
     found = solve_hours(closed, cost(closed), None, np.array([0, 5]))
@@ -188,7 +188,7 @@ def test_the_engine_buys_within_a_site_by_itself() -> None:
 @pytest.fixture
 def tiny_instance() -> Instance:
     """The tiny example's program."""
-    return build_instance(wattlas.example("tiny"))
+    return build_instance(shipped("tiny"))
 
 
 @given(scenarios(max_hours=2))
@@ -210,7 +210,7 @@ def test_infeasible_hours_are_those_of_the_independent_program(s: Scenario) -> N
 def test_what_differs_in_anything_that_counts_is_of_another_kind() -> None:
     """Two sources are of one kind until one of them has another place, energy, time or price."""
     prices = [f"classes.{klass}.unserved_usd_per_request=0.01" for klass in "AD"]
-    twice = unmerged(wattlas.example("tiny", set=prices)).rows_of(np.array([0, 0]))
+    twice = unmerged(shipped("tiny", set=prices)).rows_of(np.array([0, 0]))
     assert kinds(twice, ())[1].tolist() == [0, 0]
     for name in ("allowed", "energy_kwh", "gpu_h", "unserved_usd"):
         other = getattr(twice, name).copy()

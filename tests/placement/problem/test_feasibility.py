@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-import wattlas
 from tests import oracle
 from tests.examples import examples
+from tests.shipped import shipped
 from tests.strategies import scenarios
 from wattlas.model.scenario import Scenario
 from wattlas.model.workload import State, WhenNone
@@ -61,7 +61,7 @@ def test_what_is_open(s: Scenario) -> None:
 
 def test_late_demand_gets_one_place() -> None:
     """Only the lawful place of least latency is opened, and the demand is marked late."""
-    s = wattlas.example("tiny", set=["classes.A.latency_budget_ms=50", "when_none=nearest"])
+    s = shipped("tiny", set=["classes.A.latency_budget_ms=50", "when_none=nearest"])
     judged = feasibility(s)
     assert judged.late[:, 0].all()
     assert not judged.late[:, 1].any()
@@ -73,7 +73,7 @@ def test_late_demand_gets_one_place() -> None:
 
 def test_pinned_state_stays_with_its_node() -> None:
     """The node's own region where it names one, else the nearest."""
-    s = wattlas.example("tiny", set=["classes.A.state=pinned"])
+    s = shipped("tiny", set=["classes.A.state=pinned"])
     assert s.classes[0].state is State.PINNED
     regions = [r.id for r in s.regions]
     keeper = [regions[r] for r in pinned_region(s)]
@@ -98,7 +98,7 @@ def test_reasons_in_words() -> None:
 
 def test_a_budget_that_is_met_exactly() -> None:
     """ℓ ≤ L: a place at the budget is open, a millionth above it is not."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     exact = feasibility(s).latency_ms[0, 0, 0, 0]
     for budget, is_open in ((exact, True), (exact * (1 - 1e-6), False)):
         found = feasibility(s, np.full((len(s.metros), len(s.classes)), budget))

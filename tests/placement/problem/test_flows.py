@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import wattlas
+from tests.shipped import shipped
 from wattlas.model.plan import UNSERVED
 from wattlas.placement.problem.flows import KeptFlows, SourceFlows, by_whole_hours, join
 from wattlas.placement.problem.instance import build_instance
@@ -75,7 +75,7 @@ def test_whole_hours_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_units_are_those_of_the_indices_that_a_plan_keeps() -> None:
     """Regions of a plan have 16 bits, and 20,000 hours of a third region need more."""
-    instance = build_instance(wattlas.example("tiny"))
+    instance = build_instance(shipped("tiny"))
     draw = np.random.default_rng(0)
     sources, regions, points = instance.allowed.shape
     measure = replace(cost(instance), per_kwh=draw.uniform(size=(regions, 20_000)))

@@ -10,6 +10,7 @@ from hypothesis import assume, given
 
 from tests import oracle
 from tests.examples import examples
+from tests.shipped import shipped
 from tests.strategies import objectives, scenarios
 from wattlas.errors import UsageError
 from wattlas.model.scenario import Scenario
@@ -75,9 +76,8 @@ def test_the_independent_program_counts_them(drawn: Scenario) -> None:
 
 def test_a_break_even_counts_them() -> None:
     """What a move saves and costs is the same either way."""
-    import wattlas
 
-    tokens = alike(wattlas.example("tiny"))
+    tokens = alike(shipped("tiny"))
     klass = tokens.classes[0].id
     pairs = [(a.id, b.id) for a in tokens.regions for b in tokens.regions if a is not b]
     compared = 0

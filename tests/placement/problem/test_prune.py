@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 
-import wattlas
 from tests.examples import examples
 from tests.golden.solve_worlds import uneven
 from tests.oracle import oracle_plan
 from tests.placement.hour.test_hourly import measure_of, size
+from tests.shipped import shipped
 from tests.strategies import objectives, scenarios
 from wattlas.model.contract import ShareCap
 from wattlas.model.frictions import Frictions, Initial
@@ -70,7 +70,7 @@ def test_a_thirstier_point_may_keep_capacity_running() -> None:
     One hour runs on 1 GPU-h/h at the thrifty point or on 2 at the thirsty one, the next needs 2 at
     the thrifty one: running the thirsty one first costs 1 USD more and saves a start at 5 USD.
     """
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     thrifty = replace(
         s.points[0], variant="one", prefill_gpu_s_per_token=0.0, decode_gpu_s_per_token=3600.0
     )

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-import wattlas
 from tests.examples import examples
+from tests.shipped import shipped
 from tests.strategies import scenarios
 from wattlas.model.frictions import Frictions
 from wattlas.model.objective import Minimise, Objective
@@ -78,7 +78,7 @@ def settles(s: Scenario, before: Plan, after: Plan, table: Table) -> None:
 def test_tiny_by_hand(minimise: Minimise, cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every pair of the example, however many hours are looked at in one go."""
     monkeypatch.setattr(module, "FLOWS", cells)
-    s = replace(wattlas.example("tiny"), objective=Objective(minimise=minimise))
+    s = replace(shipped("tiny"), objective=Objective(minimise=minimise))
     before, after = both(s)
     table = changes(matched(s, flows_of(before), flows_of(after)))
     wanted = by_hand(s, flows_of(before), flows_of(after))
@@ -89,7 +89,7 @@ def test_tiny_by_hand(minimise: Minimise, cells: int, monkeypatch: pytest.Monkey
 
 def test_what_one_move_saves() -> None:
     """All of one class from one region to another: its grams before, less its grams after."""
-    s = wattlas.example("tiny", set=["objective.minimise=carbon"])
+    s = shipped("tiny", set=["objective.minimise=carbon"])
     before, after = both(s)
     table = changes(matched(s, flows_of(before), flows_of(after)))
     row = next(r for r in rows_of(table) if r["from_region"] == "austin" and r["class"] == "D")
@@ -117,7 +117,7 @@ def test_what_one_move_saves() -> None:
 
 def test_nothing_changes() -> None:
     """The baseline against itself has no row."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     before, _ = both(s)
     table = changes(matched(s, flows_of(before), flows_of(before)))
     assert {len(column) for column in table.values()} == {0}
@@ -125,7 +125,7 @@ def test_nothing_changes() -> None:
 
 def test_hours_out_of_order() -> None:
     """Flows in any order give the same table."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     before, after = (flows_of(made) for made in both(s))
     order = np.random.default_rng(1).permutation(len(after.hour))
     names = ("hour", "metro", "klass", "region", "point", "requests_per_h")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 
-import wattlas
 from tests.examples import examples
+from tests.shipped import shipped
 from tests.strategies import scenarios
 from wattlas.model.geography import great_circle_km
 from wattlas.model.objective import Minimise
@@ -46,7 +46,7 @@ def test_shares_add_up(s: Scenario) -> None:
 
 def test_nobody_at_the_baseline_region_has_moved() -> None:
     """The nearest policy relocates nothing: all is local and the matrix is empty."""
-    s = wattlas.example("tiny", set=["capacity.free=true"])
+    s = shipped("tiny", set=["capacity.free=true"])
     instance = build_instance(s)
     base = baseline(instance, "nearest")
     same = metrics.changed(base, base)
@@ -68,7 +68,7 @@ def test_nobody_at_the_baseline_region_has_moved() -> None:
 
 def test_the_relocation_matrix() -> None:
     """Its sum is the economic energy; a line loses 3 % per 1,000 km and carries the peak."""
-    s = wattlas.example("tiny", set=["capacity.free=true"])
+    s = shipped("tiny", set=["capacity.free=true"])
     instance = build_instance(s)
     found = plan(s)
     base = baseline(instance, "nearest")
@@ -106,7 +106,7 @@ def test_the_least_carbon_needs_no_tie(s: Scenario) -> None:
 
 def test_realised_benefit() -> None:
     """The saving without a limit is never smaller, and the ratio is as it is over without."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     table = metrics.benefit(s)
     names = list(table["removed"])
     assert names[0] == "none"
@@ -125,7 +125,7 @@ def test_realised_benefit() -> None:
 
 def test_each_limit_is_removed_alone() -> None:
     """Without one limit the others are as they were; without all, none is left."""
-    s = wattlas.example("typical-2023").at_hours([0])
+    s = shipped("typical-2023").at_hours([0])
     for limit in limits():
         rest = set(present(without(s, limit)))
         assert limit not in rest
@@ -139,7 +139,7 @@ def test_serving_at_least_price_may_save_no_carbon() -> None:
     """Cheap and dirty, expensive and clean: a third off the bill, and not a gram less."""
     free = ["capacity.free=true", "network.egress.scale=0", "points.drop=[small,large-batched]"]
     wide = ["classes.A.residency=null", "residency.eu-stays={}", "classes.A.latency_budget_ms=600"]
-    s = wattlas.example("tiny", set=[*free, *wide])
+    s = shipped("tiny", set=[*free, *wide])
     signals = replace(
         s.signals,
         price_usd_per_mwh=np.where(np.eye(3)[:, [s.signals.zones.index("IN")]] > 0, 200.0, 60.0)

@@ -10,6 +10,7 @@ import pytest
 import wattlas
 from tests import oracle
 from tests.placement.worlds import flows_of
+from tests.shipped import shipped
 from wattlas.model.scenario import Scenario
 from wattlas.placement.tables.negative_prices import negative_price_words, wasted_mwh
 from wattlas.studies.plan_listings import notes
@@ -18,7 +19,7 @@ from wattlas.studies.plan_listings import notes
 def paid_to_use(usd_per_mwh: float) -> Scenario:
     """Tiny with a second point beside the batched one: as fast, as accurate, half the energy;
     half-hour steps that stand for one, two or five."""
-    s = wattlas.example("tiny", set=["points.only=[large-batched]"])
+    s = shipped("tiny", set=["points.only=[large-batched]"])
     lean = replace(
         s.points[0],
         id="lean",

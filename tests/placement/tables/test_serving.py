@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given
 
-import wattlas
 from tests import oracle
 from tests.examples import examples
+from tests.shipped import shipped
 from tests.strategies import objectives, scenarios
 from wattlas.errors import InputError
 from wattlas.model.objective import Minimise
@@ -68,7 +68,7 @@ def test_candidates_lie_below_full_service(s: Scenario) -> None:
 
 def test_a_candidate_by_hand() -> None:
     """The cost of a lower point is its energy and accelerators at the plan's places and hours."""
-    s = wattlas.example("tiny", set=["regions.oslo.reserved_gpu=3"])
+    s = shipped("tiny", set=["regions.oslo.reserved_gpu=3"])
     found = plan(s)
     assert found.flows is not None
     k = [c.id for c in s.classes].index("A")
@@ -96,7 +96,7 @@ def test_what_an_accelerator_is_worth() -> None:
 
     A least-carbon plan's price is no money and left out.
     """
-    s = wattlas.example("tiny", set=["regions.oslo.reserved_gpu=3"])
+    s = shipped("tiny", set=["regions.oslo.reserved_gpu=3"])
     found = plan(s)
     dual = found.capacity_price_usd_per_gpu_h
     assert dual is not None
@@ -119,7 +119,7 @@ def test_what_an_accelerator_is_worth() -> None:
 
 def test_carbon_of_each_step_is_the_plans() -> None:
     """The steps add up to the total, and the mean worth of an accelerator lies in its range."""
-    found = plan(wattlas.example("tiny"))
+    found = plan(shipped("tiny"))
     assert carbon_t(found).sum() == pytest.approx(found.totals.carbon_kg / 1e3)
     served = serving(found, "A", every=True)
     assert 0 <= served.gpu_usd_per_h <= accelerator_usd_per_gpu_h(found, Accelerators.STATED).max()
@@ -128,7 +128,7 @@ def test_carbon_of_each_step_is_the_plans() -> None:
 
 def test_unknown_and_empty_classes_are_told() -> None:
     """A class that is not there, and one without demand, are errors that name it."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     found = plan(s)
     with pytest.raises(InputError, match="there is no `Z`"):
         serving(found, "Z")
@@ -139,7 +139,7 @@ def test_unknown_and_empty_classes_are_told() -> None:
 
 def test_a_region_that_lacks_the_model_closes_the_candidate() -> None:
     """A point whose model one of the used regions does not run is no candidate."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     found = plan(s)
     whole = serving(found, "A")
     name = whole.points[0]

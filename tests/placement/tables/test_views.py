@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 
-import wattlas
 from tests.examples import examples
+from tests.shipped import shipped
 from tests.strategies import scenarios
 from wattlas.model.plan import UNSERVED, Plan
 from wattlas.model.scenario import Scenario
@@ -22,7 +22,7 @@ from wattlas.placement.tables import views
 @pytest.fixture
 def tiny() -> tuple[Plan, Plan]:
     """The tiny example's plan and its baseline."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     return plan(s), baseline(build_instance(s), "nearest_available")
 
 
@@ -83,7 +83,7 @@ def test_candidates(tiny: tuple[Plan, Plan]) -> None:
 def test_what_goes_unserved_is_chosen_nowhere() -> None:
     """The shares of a metro and class come to what is served of its demand, each region's apart."""
     prices = [f"classes.{klass}.unserved_usd_per_request=0.0007" for klass in "AD"]
-    s = wattlas.example("tiny", set=prices)
+    s = shipped("tiny", set=prices)
     found = plan(replace(s, reserved_gpu=s.reserved_gpu * 0.25))
     assert found.flows is not None
     table = views.candidates(build_instance(found.scenario), found)
@@ -101,7 +101,7 @@ def test_what_goes_unserved_is_chosen_nowhere() -> None:
 
 def test_a_full_region_is_said_to_bind(tiny: tuple[Plan, Plan]) -> None:
     """Where capacity has a price the candidates say how often it binds and what it is worth."""
-    s = wattlas.example("tiny", set=["regions.oslo.reserved_gpu=3"])
+    s = shipped("tiny", set=["regions.oslo.reserved_gpu=3"])
     found = plan(s)
     assert found.capacity_price_usd_per_gpu_h is not None
     assert found.capacity_price_usd_per_gpu_h[0].max() > 0

@@ -17,6 +17,7 @@ from tests.examples import examples
 from tests.feasible import draw_witness, feasible, opened
 from tests.placement.waiting.waiting_oracle import may_run, oracle_waiting, queue_by_hand
 from tests.placement.worlds import world
+from tests.shipped import shipped
 from tests.strategies import one_of, scenarios
 from wattlas.errors import InputError, UsageError
 from wattlas.model.contract import ShareCap
@@ -310,7 +311,7 @@ def test_the_search_brackets_the_optimum(seed: int, steps: int) -> None:
 def test_more_demand_than_an_hour_holds_waits_for_the_next() -> None:
     """A peak that does not fit is an error without patience, and fits with it; with too little
     altogether the error names the hour and how much is short."""
-    s = wattlas.example("tiny").at_hours(np.arange(6))
+    s = shipped("tiny").at_hours(np.arange(6))
     demand = np.zeros_like(s.demand_per_h)
     demand[:, 1, [0, 2, 4]] = s.demand_per_h[:, 1].sum(axis=1)[:, None]
     held = float((demand.sum(axis=0) * s.gpu_h.min(axis=1)[:, None]).sum()) / 3
@@ -342,7 +343,7 @@ def test_more_demand_than_an_hour_holds_waits_for_the_next() -> None:
 def test_a_relative_cap_needs_a_baseline_that_serves() -> None:
     """Peaks that are served by waiting alone have no baseline at once: a share of it is refused,
     with the first hour, how many more, and the figure to give; that figure is kept."""
-    s = wattlas.example("tiny", set=["classes.D.may_wait_h=1"]).at_hours(np.arange(6))
+    s = shipped("tiny", set=["classes.D.may_wait_h=1"]).at_hours(np.arange(6))
     demand = np.zeros_like(s.demand_per_h)
     demand[:, 1, [0, 2, 4]] = s.demand_per_h[:, 1].sum(axis=1)[:, None]
     held = float((demand.sum(axis=0) * s.gpu_h.min(axis=1)[:, None]).sum()) / 3
@@ -446,7 +447,7 @@ def test_the_columns_of_the_queue_by_hand() -> None:
 def test_changes_add_up_where_requests_wait(steps: int) -> None:
     """Each request is matched when it arrives, at what it comes to when it runs: the changes are
     the saving, and nothing appears from nowhere."""
-    s = wattlas.example("tiny", set=[f"classes.D.may_wait_h={steps}"])
+    s = shipped("tiny", set=[f"classes.D.may_wait_h={steps}"])
     placed, base = wattlas.plan(s), baseline_policy(build_instance(s))
     found = changed(placed, base)
     assert found.usd.sum() == pytest.approx(
@@ -457,9 +458,9 @@ def test_changes_add_up_where_requests_wait(steps: int) -> None:
 
 def test_what_is_told_of_waiting() -> None:
     """How long, what it saves, that it emits more, and whose patience was cut; and as JSON."""
-    s = wattlas.example("tiny", set=["classes.D.may_wait_h=3"])
+    s = shipped("tiny", set=["classes.D.may_wait_h=3"])
     placed = wattlas.plan(s)
-    still = wattlas.plan(wattlas.example("tiny"))
+    still = wattlas.plan(shipped("tiny"))
     told = waits_mapping(placed)
     assert told is not None
     assert told["saved_usd"] == pytest.approx(still.objective - placed.objective)
@@ -483,7 +484,7 @@ def test_what_is_told_of_waiting() -> None:
 
 def test_no_saving_without_a_limit_at_negative_prices() -> None:
     """Accelerators without end and a price below 0: what waiting saves there is not shown."""
-    s = wattlas.example("tiny", set=["classes.D.may_wait_h=3"]).with_endless_capacity()
+    s = shipped("tiny", set=["classes.D.may_wait_h=3"]).with_endless_capacity()
     signals = replace(s.signals, price_usd_per_mwh=s.signals.price_usd_per_mwh - 1000.0)
     told = waits_mapping(wattlas.plan(replace(s, signals=signals)))
     assert told is not None
@@ -493,7 +494,7 @@ def test_no_saving_without_a_limit_at_negative_prices() -> None:
 
 def test_patience_is_traced_and_swept() -> None:
     """What patience is worth falls with it; a sweep over it is the same."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     waits_h, plans = over_patience(s, "D", (0.0, 1.0, 3.0, 6.0))
     cost_usd = [placed.objective for placed in plans]
     assert list(waits_h) == [0.0, 1.0, 3.0, 6.0]
@@ -509,7 +510,7 @@ def test_a_table_of_patience_is_its_plans_and_their_queues() -> None:
     the classes that may wait, whoever of a class is first.
     """
     plans = [
-        wattlas.plan(wattlas.example("tiny", set=changes))
+        wattlas.plan(shipped("tiny", set=changes))
         for changes in ((), ("classes.A.may_wait_h=1", "classes.D.may_wait_h=4"))
     ]
     still, placed = plans
@@ -536,7 +537,7 @@ def test_a_table_of_patience_is_its_plans_and_their_queues() -> None:
 
 def test_a_class_that_waits_does_so_under_contract_too() -> None:
     """Of a class that is named alone, what adopted a contract waits as long; others do not."""
-    s = wattlas.example("tiny", set=["tiers.green={share_max: 0.3, adoption: 0.5}"])
+    s = shipped("tiny", set=["tiers.green={share_max: 0.3, adoption: 0.5}"])
     ((_, patient),) = by_patience(s, "A", [2.0])
     assert {k.id: k.may_wait_h for k in patient.classes} == {
         "A": 2.0, "D": 0.0, "A~green": 2.0, "D~green": 0.0,
@@ -545,14 +546,14 @@ def test_a_class_that_waits_does_so_under_contract_too() -> None:
 
 def test_somebody_must_be_patient() -> None:
     """Where no class may wait there is nothing to trace: the error says what to write."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     with pytest.raises(UsageError, match="wait:NAME"):
         over_patience(s)
 
 
 def test_a_study_of_what_waits() -> None:
     """The whole job runs, compares with a baseline that does not wait, and says what it leaves."""
-    done = wattlas.study(wattlas.example("tiny", set=["classes.D.may_wait_h=2"]), samples=3)
+    done = wattlas.study(shipped("tiny", set=["classes.D.may_wait_h=2"]), samples=3)
     saving = done.baseline.totals.variable_usd - done.plan.totals.variable_usd
     assert sum(done.tables["changes"]["saving_usd"]) == pytest.approx(saving, rel=1e-6)
     assert any("nothing waits in frontiers" in sentence for sentence in done.meta["limits"])
@@ -560,7 +561,7 @@ def test_a_study_of_what_waits() -> None:
 
 def test_a_cap_over_all_hours_is_kept() -> None:
     """Carbon at 97 % of the least-cost plan's, with patience: kept, and proven by its price."""
-    s = wattlas.example("tiny", set=["classes.D.may_wait_h=3"])
+    s = shipped("tiny", set=["classes.D.may_wait_h=3"])
     free = wattlas.plan(s)
     cap = Objective(carbon_cap_t=0.97 * free.totals.carbon_kg / 1000.0)
     placed = wattlas.plan(s, objective=cap)

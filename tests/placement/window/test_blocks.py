@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-import wattlas
 from tests.examples import examples
+from tests.shipped import shipped
 from tests.strategies import scenarios
 from wattlas.model.plan import Status, Totals
 from wattlas.model.scenario import Scenario
@@ -81,7 +81,7 @@ def test_work_inside_of_work_takes_no_more_threads() -> None:
 
 def test_parts_end_as_the_worst_of_them() -> None:
     """A plan that holds a part of unknown quality is of unknown quality, wherever the part is."""
-    s = wattlas.example("tiny").at_hours([0, 1])
+    s = shipped("tiny").at_hours([0, 1])
     parts = [plan(s.at_hours([0])), plan(s.at_hours([1]))]
     assert concat(s, parts).status is Status.OPTIMAL
     for n in (0, 1):
@@ -91,7 +91,7 @@ def test_parts_end_as_the_worst_of_them() -> None:
 
 def test_totals_of_parts_are_those_of_the_whole() -> None:
     """Sums, and means weighted by requests, where parts serve unequally many at unequal trips."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     demand = s.demand_per_h.copy()
     demand[:, :, :12] *= 0.2
     demand[2:, :, 12:] *= 0.1

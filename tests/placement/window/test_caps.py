@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given
 
-import wattlas
 from tests.examples import examples
 from tests.placement.worlds import SMALL_LAST, world
+from tests.shipped import shipped
 from tests.strategies import one_of, scenarios
 from wattlas.errors import InputError
 from wattlas.model.objective import Minimise, Objective, Window
@@ -107,7 +107,7 @@ def test_a_cap_that_cannot_be_met_names_what_can(s: Scenario) -> None:
 
 def test_windows_hold_one_by_one() -> None:
     """A daily cap holds in every day, and costs at least what one cap over all does."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     day = replace(s, hours=replace(s.hours, offset=s.hours.offset + 12))
     cheap, clean = ends(day)
     limit = max(_daily_t(clean)) + 0.3 * (max(_daily_t(cheap)) - max(_daily_t(clean)))
@@ -160,7 +160,7 @@ def test_an_objective_has_one_cap() -> None:
 
 def test_a_share_is_of_the_nearest_available() -> None:
     """A relative cap of one is what the nearest region with capacity emits."""
-    s = wattlas.example("tiny")
+    s = shipped("tiny")
     base = baseline(build_instance(s), "nearest_available").totals.carbon_kg / 1e3
     relative = plan(s, objective=Objective(carbon_cap_share=0.8))
     assert relative.objective == pytest.approx(capped(s, 0.8 * base).objective, rel=1e-9)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given
 from hypothesis import strategies as st
 
-import wattlas
 from tests.examples import examples
+from tests.shipped import shipped
 from tests.strategies import scenarios
 from wattlas.model.frictions import Frictions, Initial
 from wattlas.model.objective import Minimise, Solver
@@ -45,7 +45,7 @@ from wattlas.policy.rolling import rolling
 
 def world(**more: Any) -> Scenario:
     """Half a day of the tiny example, one point for each class, and prices that move."""
-    tiny = wattlas.example("tiny").at_hours(range(12))
+    tiny = shipped("tiny").at_hours(range(12))
     draw = np.random.default_rng(5)
     price = tiny.signals.price_usd_per_mwh * draw.uniform(0.2, 3.0, (len(tiny.signals.zones), 12))
     classes = [replace(k, points=("small",), accuracy_min=0.0) for k in tiny.classes]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import wattlas
+from tests.shipped import shipped
 from wattlas.model.frictions import Frictions
 from wattlas.placement.constraints.registry import links
 from wattlas.placement.constraints.start_up import StartUpLink
@@ -31,7 +31,7 @@ from wattlas.placement.window.warm_window import start_of
 
 def moving(start_usd: float = 0.3) -> Instance:
     """The tiny example with a price on starting, prices that move, and little room."""
-    tiny = wattlas.example("tiny").at_hours(range(12))
+    tiny = shipped("tiny").at_hours(range(12))
     draw = np.random.default_rng(5)
     price = tiny.signals.price_usd_per_mwh * draw.uniform(0.2, 3.0, (len(tiny.signals.zones), 12))
     return build_instance(

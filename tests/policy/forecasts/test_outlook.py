@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import wattlas
+from tests.shipped import shipped
 from wattlas.errors import InputError, UsageError
 from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours, Signals
@@ -29,7 +29,7 @@ def long_world() -> Scenario:
     """The tiny example over some weeks of drawn hours; the zones are a tariff, a day-ahead market
     and real time in the tests.
     """
-    tiny = wattlas.example("tiny")
+    tiny = shipped("tiny")
     draw, count = np.random.default_rng(3), 24 * DAYS
     zones = len(tiny.signals.zones)
     day = np.sin(2 * np.pi * np.arange(count) / 24)
@@ -218,7 +218,7 @@ def test_a_past_is_found_by_its_ids_and_what_it_lacks_is_unknown() -> None:
 
 def test_a_perfect_forecast_is_the_rest_of_the_scenario() -> None:
     """It needs no past, and hours of any length will do."""
-    world = wattlas.example("tiny")
+    world = shipped("tiny")
     forecast = Perfect(world).at(5, world.demand_per_h[:, :, :5])
     np.testing.assert_array_equal(forecast.price_usd_per_mwh, world.price_usd_per_mwh[:, 5:])
     np.testing.assert_array_equal(forecast.carbon_g_per_kwh, world.deciding_g_per_kwh[:, 5:])

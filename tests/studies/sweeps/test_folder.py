@@ -11,6 +11,7 @@ import pytest
 
 import wattlas
 from tests.data.scenario_files import tiny_folder
+from tests.shipped import shipped
 from tests.studies.sweeps.folders import PRICE, PUE, tiny
 from wattlas.data.whole_file import locked
 from wattlas.errors import InputError, UsageError
@@ -41,7 +42,7 @@ def test_a_row_is_what_the_verb_alone_says(whole: Path) -> None:
     assert "class A" in rows["error"][0]
     assert "regions.oslo.pue" in rows["error"][2]
     assert rows["cost_usd"].null_count() == 3
-    told = wattlas.example("tiny", set=["regions.oslo.pue=1.1", "classes.A.latency_budget_ms=300"])
+    told = shipped("tiny", set=["regions.oslo.pue=1.1", "classes.A.latency_budget_ms=300"])
     alone = wattlas.plan(told).totals
     assert rows["cost_usd"][1] == alone.cost_usd
     assert rows["carbon_kg"][1] == alone.carbon_kg

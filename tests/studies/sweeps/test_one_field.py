@@ -11,6 +11,7 @@ import pytest
 
 import wattlas
 from tests.data.scenario_files import tiny_folder
+from tests.shipped import shipped
 from wattlas.data import scenario_file
 from wattlas.errors import InputError, UsageError
 from wattlas.model.scenario import Scenario
@@ -20,7 +21,7 @@ from wattlas.studies.sweeps.change import with_value
 @pytest.fixture(scope="module")
 def tiny() -> Scenario:
     """The tiny example."""
-    return wattlas.example("tiny")
+    return shipped("tiny")
 
 
 @pytest.mark.parametrize(
@@ -36,7 +37,7 @@ def tiny() -> Scenario:
 def test_a_value_is_what_a_file_would_say(path: str, value: float, tiny: Scenario) -> None:
     """The plan is that of the scenario read with the value in its file."""
     (swept,) = wattlas.sweep(tiny, path, [value]).plans
-    read = wattlas.plan(wattlas.example("tiny", set=[f"{path}={value}"]))
+    read = wattlas.plan(shipped("tiny", set=[f"{path}={value}"]))
     assert swept.totals.cost_usd == pytest.approx(read.totals.cost_usd, rel=1e-12)
     assert swept.totals.carbon_kg == pytest.approx(read.totals.carbon_kg, rel=1e-9)
 

@@ -10,6 +10,7 @@ import csv
 import io
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -31,6 +32,8 @@ HEAD_BYTES = 1 << 20
 """So much of a file is looked at to find out how it is written."""
 HEAD_LINES = 60
 """A header that comes later than this is not found."""
+ROWS_ALIKE = 3
+"""Rows below the header that tell which separator cuts all lines alike."""
 MOST_COLUMNS = 5_000
 """More are no table: a table of hours has a column for each zone at most."""
 
@@ -90,7 +93,7 @@ def dialect_of(path: Path, wanted: IsHeader | None = None, given: str | None = N
     for number, line in enumerate(lines[:HEAD_LINES]):
         if not PLAIN.holds(line) or line.lower().startswith("sep="):
             continue
-        rest = [other for other in lines[number + 1 :] if PLAIN.holds(other)]
+        rest = list(islice(filter(PLAIN.holds, islice(lines, number + 1, None)), ROWS_ALIKE))
         for separator in [given] if given else _by_likelihood(line, rest):
             dialect = replace(plain, separator=separator, before=number)
             first = first or dialect
@@ -124,7 +127,7 @@ def _by_likelihood(line: str, rest: Sequence[str]) -> list[str]:
 
     def rank(separator: str) -> tuple[bool, int]:
         width = widths[separator]
-        alike = all(len(cells_of(row, separator)) == width for row in rest[:3])
+        alike = all(len(cells_of(row, separator)) == width for row in rest)
         return (alike and width > 1, width)
 
     return sorted(SEPARATORS, key=rank, reverse=True)

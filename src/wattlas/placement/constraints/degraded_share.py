@@ -56,6 +56,14 @@ class CapOnSources:
 
 def caps_on_sources(instance: Instance, *, hourly: bool) -> list[CapOnSources]:
     """The caps over single steps (`hourly`), or those over longer windows."""
+    key = (caps_on_sources, hourly)
+    if key not in instance.derived:
+        instance.derived[key] = _caps_on_sources(instance, hourly=hourly)
+    caps: list[CapOnSources] = instance.derived[key]
+    return caps
+
+
+def _caps_on_sources(instance: Instance, *, hourly: bool) -> list[CapOnSources]:
     classes = [k.id for k in instance.scenario.classes]
     points = [o.id for o in instance.scenario.points]
     caps = []

@@ -231,11 +231,16 @@ def _rows_hold_nothing(solver: Any) -> bool:
 
 
 def _status(model_status: Any) -> Status:
+    return _statuses().get(model_status, Status.FAILED)
+
+
+@cache
+def _statuses() -> dict[Any, Status]:
     """One table from HiGHS's model status to ours."""
     import highspy
 
     known = highspy.HighsModelStatus
-    table = {
+    return {
         known.kOptimal: Status.OPTIMAL,
         known.kInfeasible: Status.INFEASIBLE,
         known.kUnboundedOrInfeasible: Status.INFEASIBLE,
@@ -243,4 +248,3 @@ def _status(model_status: Any) -> Status:
         known.kIterationLimit: Status.LIMIT,
         known.kModelEmpty: Status.OPTIMAL,
     }
-    return table.get(model_status, Status.FAILED)

@@ -13,6 +13,7 @@ and so much for each GPU-h that a region buys beyond what it has reserved:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -47,6 +48,11 @@ class Measure:
     per_request: np.ndarray
     per_unserved: np.ndarray
     per_on_demand: np.ndarray
+
+    @cached_property
+    def needs_energy(self) -> bool:
+        """Whether any kWh counts; asked in each hour, of all hours."""
+        return bool(self.per_kwh.any())
 
     def plus(self, other: Measure, weight: float) -> Measure:
         """This measure and `weight` times another, in this one's unit."""
@@ -94,14 +100,17 @@ class Measure:
         unit: np.ndarray = self.per_request.ravel().take(
             (source * regions + place) * points + point
         )
-        if self.per_kwh.any():
+        if self.needs_energy:
             energy_kwh = instance.energy_kwh.ravel().take(source * points + point)
             used = energy_kwh * self.per_kwh.ravel().take(place * self.per_kwh.shape[1] + hour)
             used += unit
             unit = used
         gone = np.flatnonzero(region == UNSERVED)
-        # What a policy leaves unserved although it must be served has no price: it counts nothing.
-        unit[..., gone] = np.nan_to_num(self.per_unserved[source[gone]])
+        if len(gone):
+            # What a policy leaves unserved although it must be served has no price: it counts
+            # nothing.
+            price = self.per_unserved[source[gone]]
+            unit[..., gone] = np.where(np.isnan(price), 0.0, price)
         return unit
 
     def by_hour(self, instance: Instance, flows: SourceFlows) -> np.ndarray:
