@@ -246,6 +246,10 @@ def test_kinds_contracts_waiting_and_a_cap_at_once() -> None:
     tight = tuple(replace(r, capacity_max=0.9 * r.capacity_max) for r in s.regions)
     less = replace(found, asked=by_kind(replace(s, regions=tight), kinds))
     assert certify_fleet(less).residuals["sites"] > 0.05
+    # Of a site that takes none, dust is dust, and what stands there is told by the largest.
+    none = tuple(replace(r, capacity_max=0.0) for r in s.regions)
+    nothing = replace(found, asked=by_kind(replace(s, regions=none), kinds))
+    assert 0.5 <= certify_fleet(nothing).residuals["sites"] <= len(kinds)
     for part in (0.0, 3.0):
         duals = {name: dual.copy() for name, dual in found.prices.duals.items()}
         duals["shared_site"] *= part

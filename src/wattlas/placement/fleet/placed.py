@@ -101,13 +101,15 @@ def _capacity(statement: FleetStatement, flows: SourceFlows, usable: np.ndarray)
 
 
 def _sites(statement: FleetStatement, flows: SourceFlows, usable: np.ndarray) -> float:
-    """By what part sites hold more of several kinds, those on demand among them, than they take."""
+    """By what part sites hold more of several kinds, those on demand among them, than they take;
+    of one that takes none, by what part of the largest region."""
     sites = statement.instance.sites
     if sites is None:
         return 0.0
     there = usable[:, None] + _bought(statement, flows, usable)
-    over = (sites.per_gpu @ there - sites.most[:, None]) / np.maximum(sites.most[:, None], _TINY)
-    return float(np.maximum(over, 0.0).max(initial=0.0))
+    largest = max(float((sites.per_gpu * usable).max(initial=0.0)), _TINY)
+    over = (sites.per_gpu @ there - sites.most[:, None]).max(axis=1, initial=0.0)
+    return float((over / np.where(sites.most > 0, sites.most, largest)).max(initial=0.0))
 
 
 def _rows(statement: FleetStatement, flows: SourceFlows) -> float:
