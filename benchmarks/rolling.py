@@ -37,10 +37,7 @@ POINTS = {
     "D": "small-h100-batch",
 }  # fmt: skip
 START_USD, LOOK_AHEAD_H = 0.5, 24
-FIRST, LAST = LOOK_AHEAD_H + 2, LOOK_AHEAD_H - 1
-"""Decisions that are counted by themselves, and not at all: with less of a window before them, or
-after them."""
-HOURS = {"day": 72, "week": FIRST + 168 + LAST, "year": 8736}
+HOURS = {"day": 72, "week": 2 * LOOK_AHEAD_H + 169, "year": 8736}
 YEAR_H, SECONDS = 8760, 120.0
 ROOM = 2.0
 """Accelerators over those of the scenario, which are for its leanest points."""
@@ -82,13 +79,14 @@ class Year:
     def figure(self, name: str) -> Figure:
         """What the first decisions took, and the others of a year at the rate of those that see all
         of their look-ahead."""
-        steady = self.cpu_s[FIRST:-LAST]
+        begin = LOOK_AHEAD_H + 2
+        steady = self.cpu_s[begin : 1 - LOOK_AHEAD_H]
         begun_s, count = steady[0] - self.cpu_s[0], len(steady) - 1
         decision_s = (steady[-1] - steady[0]) / count
-        year_s = begun_s + decision_s * (YEAR_H - FIRST)
+        year_s = begun_s + decision_s * (YEAR_H - begin)
         note = (
             f"{decision_s * 1e3:.1f} ms of CPU a decision, {count} decisions counted; "
-            f"{begun_s:.1f} s for the first {FIRST}"
+            f"{begun_s:.1f} s for the first {begin}"
         )
         return Figure(f"a year of decisions, {name}", year_s, target=SECONDS, note=note)
 
