@@ -76,7 +76,8 @@ class _Run:
         keys, slots, prices = self._from_kept()
         levels = [] if self.kept is None else list(self.kept.noisy_level[self.skipped :])
         for h in range(self.count, hours):
-            hour = self._hour(h, levels[-1] if levels else None)
+            before = (levels[-1], keys[-1][-sources:]) if levels else None
+            hour = self._hour(h, before)
             if hour is None:
                 return False
             keys.append(hour.key.copy())
@@ -207,20 +208,24 @@ class _Run:
         highest = (price > 0.0) & (price >= kept.top[ours])
         return [kept.key[hours]], [slot[inside]], [np.where(highest, top, np.minimum(price, top))]
 
-    def _hour(self, h: int, level: np.ndarray | None) -> WindowBasis | None:
-        """The optimal basis of an hour by itself, after what runs before it; None: given up."""
+    def _hour(self, h: int, before: tuple[np.ndarray, np.ndarray] | None) -> WindowBasis | None:
+        """The optimal basis of an hour by itself, after the levels (M, R) of the hour before it,
+        from the keys (S,) there; None: given up."""
         _, _, regions, models = self.plain.shape
         rows, p, bench = regions * (1 + models), self.off, self._bench(1)
         sources = self.plain.shape[1]
         limit = p.limit[h * rows : (h + 1) * rows].copy()
-        if h > 0 and level is not None:
+        key = p.cost[h].argmin(axis=1)
+        if before is not None:
+            level, near = before
             limit[regions:] += level.ravel()
+            key = np.where(p.cost[h][np.arange(sources), near] < CLOSED, near, key)
         hour = LevelProgram(
             p.cost[h : h + 1], p.demand[h * sources : (h + 1) * sources], limit,
             p.top[h * rows : (h + 1) * rows], p.model, p.first,
         )  # fmt: skip
         basis = bench.basis
-        basis.key[:], basis.slot[:] = p.cost[h].argmin(axis=1), -1 - np.arange(rows)
+        basis.key[:], basis.slot[:] = key, -1 - np.arange(rows)
         basis.price[:], basis.shift[:], basis.weight[:], basis.row_weight[:] = 0.0, 0.0, 1.0, 1.0
         if bench.solve(hour, _MOST_PER_ROW * (rows + sources)) != OPTIMAL:
             return None
