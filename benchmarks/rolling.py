@@ -60,7 +60,7 @@ def run(options: RunOptions) -> Sequence[Figure]:
     share = 100.0 * regret / perfect.totals.variable_usd
     note = f"accelerators short at most {persistence.over_gpu:.3g}"
     figures.append(Figure("forecast regret of persistence", share, unit="%", note=note))
-    if options.size != "year":
+    if options.size == "day":  # of more hours the oracle is several windows, and not the optimum
         best = followed(scenario, oracle(scenario), forecast_outlook(scenario, "perfect"))
         above = perfect.totals.variable_usd / best.totals.variable_usd - 1.0
         figures.append(Figure("perfect forecast above the oracle", 100.0 * above, unit="%"))

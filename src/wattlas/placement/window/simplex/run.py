@@ -112,7 +112,7 @@ class _Run:
         time: the first where something runs otherwise than planned, the last where they are new."""
         hours, count = self.plain.shape[0], FIRST
         while 3 * count <= 2 * hours:
-            if self._ran_otherwise.any() and 3 * count <= hours:
+            if self._ran_otherwise.any():
                 self._settle_hours(range(count), level)
             if hours > self.count:
                 self._settle_hours(range(hours - count, hours), level)
