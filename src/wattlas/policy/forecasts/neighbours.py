@@ -76,10 +76,10 @@ def looked_at(
     parts = [beside(published(prepared, of_all), near)]
     if prepared.history.clue.size and len(issued):
         low = max(int(issued.min()) - REACH_H, 0)
-        part = slice(low, int(issued.max()) + HOURS_PER_DAY + 1)
-        usual = prepared.day_change.usual[:, part]
+        end = int(issued.max()) + HOURS_PER_DAY + 1
+        part, usual = prepared.history.between(low, end), prepared.day_change.usual[:, low:end]
         for which in near.T:
-            there = _with_clue_of(prepared.history, which).between(part.start, part.stop)
+            there = _with_clue_of(part, which)
             change = priced_of(there, usual)
             parts.append(np.stack(priced_columns(there, change, issued - low, ahead_h), axis=-1))
     elif prepared.history.clue.size:
