@@ -20,6 +20,8 @@ from wattlas.model.suggest import SHOWN, did_you_mean
 SHOWN_PER_COLUMN = 5
 """Bad cells of a column that are reported one by one; the others as a number."""
 FEW_ROWS = 1000
+"""Tables of so few rows are looked through for keys given twice in Python: polars takes longer to
+begin."""
 LIST_SEPARATOR = ";"
 FLAGS = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False}
 
@@ -87,7 +89,7 @@ def doubled(table: SourceTable, frame: pl.DataFrame) -> tuple[list[Problem], lis
     key = list(table.schema.key)
     if not key or not set(key) <= set(frame.columns):
         return [], []
-    if frame.height <= FEW_ROWS:  # twenty times as fast as the general way
+    if frame.height <= FEW_ROWS:
         rows = list(zip(*(frame[name].to_physical().to_list() for name in key), strict=True))
         if len(set(rows)) == len(rows):
             return [], []
