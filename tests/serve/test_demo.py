@@ -7,6 +7,7 @@ import http.client
 import json
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
@@ -130,11 +131,12 @@ def test_the_page_answers_only_to_its_own_address(demo: Playing) -> None:
     assert get(demo, "/schedule.json")[0] == 404
 
 
-def test_it_ends_in_order(demo: Playing) -> None:
+def test_it_ends_in_order(tmp_path: Path) -> None:
     """At the first signal, and its folder is gone."""
-    assert list(demo.folder.iterdir())
-    demo.send_signal(signal.SIGINT)
-    _, said = demo.communicate(timeout=30)
-    assert demo.returncode == 0
-    assert "Traceback" not in said
-    assert list(demo.folder.iterdir()) == []
+    with playing(tmp_path) as demo:
+        assert list(tmp_path.iterdir())
+        demo.send_signal(signal.SIGINT)
+        _, said = demo.communicate(timeout=30)
+        assert demo.returncode == 0
+        assert "Traceback" not in said
+        assert list(tmp_path.iterdir()) == []

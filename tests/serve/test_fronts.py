@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.serve.live import ADMIN, KEYS, TOKEN, Live
+from tests.serve.test_service import call
 from tests.serve.toys import run_apart
 from tests.serve.wires import connect, exchange, until_closed
 from wattlas.serve.config import LimitsSection
@@ -24,13 +25,21 @@ DECIDE = json.dumps({"tenant": "acme", "model": "llama"}).encode()
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A service with all its ports."""
     made = Live(tmp_path_factory.mktemp("fronts"))
     made.start()
     yield made
     made.stop()
     made.end()
+
+
+@pytest.fixture
+def live(service: Live) -> Iterator[Live]:
+    """The service, where every request has ended once a test has: tests run in any order."""
+    yield service
+    opened = [{"id": text} for text in service.service.plane.book.handed]
+    call(service, "decisions", "POST", "/settle", opened)
 
 
 def good(port: str, close: bool = True) -> bytes:
