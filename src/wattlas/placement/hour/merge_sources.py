@@ -6,6 +6,7 @@ same: then the demands can be added up, placed once, and the flows shared out in
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -35,51 +36,41 @@ def kinds(
     if instance.after_loss is not None:
         copied = (instance.after_loss & ~instance.allowed).any(axis=(1, 2))
         parts += [instance.after_loss, np.where(copied, instance.state_region, -1)]
-    for rows in hourly_rows(instance).values():
-        parts += rows.dense
     for measure in measures:
         parts += [measure.per_request, measure.per_unserved]
-    width = [int(np.prod(part.shape[1:])) for part in parts]
-    flat = [p.reshape(instance.sources, w) for p, w in zip(parts, width, strict=True)]
-    table = np.concatenate(flat, axis=1, dtype=float)
-    somewhere = instance.allowed.any(axis=(1, 2)) | ~np.isnan(instance.unserved_usd)
-    known: dict[bytes, int] = {}
-    first: list[int] = []
+    somewhere = np.flatnonzero(instance.allowed.any(axis=(1, 2)) | ~np.isnan(instance.unserved_usd))
+    numbered = _numbered(parts, somewhere)
+    if numbered.max(initial=-1) + 1 < len(somewhere):  # else rows cannot part what is apart
+        dense = [array for rows in hourly_rows(instance).values() for array in rows.dense]
+        numbered = _numbered([*parts, *dense], somewhere)
     kind = np.full(instance.sources, -1, dtype=np.int64)
-    for s in np.flatnonzero(somewhere):
-        key = table[s].tobytes()
-        if key not in known:
-            known[key] = len(first)
-            first.append(int(s))
-        kind[s] = known[key]
-    return np.array(first, dtype=np.int64), kind
+    kind[somewhere] = numbered
+    return somewhere[np.unique(numbered, return_index=True)[1]], kind
 
 
-def added_up(instance: Instance, measure: Measure) -> tuple[Instance, Measure, np.ndarray]:
-    """The instance with alike sources as one, the measure of it, and the kind of each source."""
-    first, kind = kinds(instance, (measure,), apart=True)
-    return _summed(instance, first, kind), measure.of_sources(first), kind
+def _numbered(parts: Sequence[np.ndarray], sources: np.ndarray) -> np.ndarray:
+    """The kind of some sources, in the order in which they come, by what all parts have of each."""
+    flat = [part.reshape(len(part), math.prod(part.shape[1:])) for part in parts]
+    table = np.concatenate(flat, axis=1, dtype=float)[sources]
+    known: dict[bytes, int] = {}
+    kinds = [known.setdefault(row.tobytes(), len(known)) for row in table]
+    return np.array(kinds, dtype=np.int64)
 
 
 def merged(
     instance: Instance, measures: Sequence[Measure]
 ) -> tuple[Instance, np.ndarray, np.ndarray] | None:
     """The instance with alike sources as one, the source that stands for each kind, and the kind
-    of each source; None where few are alike.
+    of each source; None where few are alike and all have a place.
     """
     if instance.sources < 2:
         return None
     first, kind = kinds(instance, measures, apart=True)
-    if len(first) > WORTH * instance.sources:
-        return None
-    return _summed(instance, first, kind), first, kind
-
-
-def _summed(instance: Instance, first: np.ndarray, kind: np.ndarray) -> Instance:
-    """One source of each kind, with the demand of all of them."""
     somewhere = kind >= 0
+    if len(first) > WORTH * instance.sources and somewhere.all():
+        return None
     demand = summed_by(instance.demand[somewhere], kind[somewhere], len(first))
-    return replace(instance.rows_of(first), demand=demand)
+    return replace(instance.rows_of(first), demand=demand), first, kind
 
 
 def shared_out(flows: SourceFlows, instance: Instance, kind_of: np.ndarray) -> SourceFlows:

@@ -21,7 +21,7 @@ from wattlas.model.plan import SolveInfo, Status
 from wattlas.placement.constraints.registry import linked, links
 from wattlas.placement.engine import OPTIMAL
 from wattlas.placement.hour.dispatch import solve_hours
-from wattlas.placement.hour.merge_sources import added_up, shared_out
+from wattlas.placement.hour.merge_sources import merged, shared_out
 from wattlas.placement.hour.protocol import Solution, join_steps, unsolved
 from wattlas.placement.hour.prune import pruned
 from wattlas.placement.problem.flows import SourceFlows, join
@@ -84,7 +84,10 @@ class RollingHorizon:
                     continue
                 first = link.before_first(instance, steps)
                 self.before |= {} if first is None else {link.name: first}
-            few, measure, self.kind = added_up(few, measure)
+            alike = merged(few, measures)
+            if alike is not None:
+                few, first, self.kind = alike
+                measure = measure.of_sources(first)
         self.before |= before or {}
         self.instance, self.measure = few, measure
         size = len(few.columns) * len(steps)
@@ -152,7 +155,7 @@ class RollingHorizon:
         if solution.status is not Status.OPTIMAL:
             return solution.status
         kept_steps = steps[:commit]
-        on = np.isin(solution.flows.hour, kept_steps)
+        on = solution.flows.hour <= kept_steps[-1]
         last = solution.flows.where(solution.flows.hour == kept_steps[-1])
         self.before = {link.name: link.left_behind(self.instance, last) for link in self.tied}
         self.parts.append(replace(solution, flows=solution.flows.where(on),
