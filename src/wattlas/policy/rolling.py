@@ -142,10 +142,11 @@ class Rolling:
             signals=self._signals(forecast, count),
             demand_per_h=forecast.demand_per_h[:, :, :count],
         )
-        few = self.instance.at(steps, part)
-        i, k = np.nonzero(self.instance.source_of >= 0)
-        source = self.instance.source_of[i, k]
-        return replace(few, demand=summed_by(part.demand_per_h[i, k], source, few.sources))
+        whole = self.instance
+        _, metro, klass = whole.members
+        source = whole.source_of[metro, klass]
+        demand = summed_by(part.demand_per_h[metro, klass], source, whole.sources)
+        return whole.at(steps, part, demand)
 
     def _signals(self, forecast: Forecast, count: int) -> Signals:
         """What is expected at regions as signals of their zones; the kinds of the scenario's."""

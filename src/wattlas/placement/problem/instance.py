@@ -70,6 +70,10 @@ class Columns:
         return at
 
 
+_TIMELESS = ("members", "degraded", "copies")
+"""What is derived of an instance and is the same in all of its steps, like its columns."""
+
+
 @dataclass(frozen=True)
 class Instance:
     """One program's arrays, without an objective.
@@ -119,20 +123,26 @@ class Instance:
         """The same, solved by other tactics."""
         return replace(self, tactics=tactics)
 
-    def at(self, steps: np.ndarray, scenario: Scenario) -> Instance:
-        """The same over some steps, those of `scenario`, in which every demand is there.
+    def at(
+        self, steps: np.ndarray, scenario: Scenario, demand: np.ndarray | None = None
+    ) -> Instance:
+        """The same over some steps, those of `scenario`, in which every demand is there; `demand`
+        (S, T) where that is another.
 
         What the baseline uses of a relative cap is for the part to say.
         """
-        return replace(
+        part = replace(
             self,
             scenario=scenario,
-            demand=self.demand[:, steps],
+            demand=self.demand[:, steps] if demand is None else demand,
             capacity=self.capacity[:, steps],
             surplus=self.surplus[:, steps],
             baseline_use=None,
             allowance=None if self.allowance is None else self.allowance.at(steps),
         )
+        made = {name: vars(self)[name] for name in _TIMELESS if name in vars(self)}
+        vars(part).update(made, columns=self.columns)
+        return part
 
     def rows_of(self, rows: np.ndarray) -> Instance:
         """Some sources of the instance. What goes from metro to source is not kept."""
@@ -381,11 +391,15 @@ def accelerators(scenario: Scenario) -> tuple[np.ndarray, np.ndarray]:
 def summed_by(rows: np.ndarray, group: np.ndarray, count: int) -> np.ndarray:
     """The sums of rows (n, T) by group, an index (n,) below `count`; (count, T).
 
-    `np.add.at` gives the same, to the last digit, in several times the time.
+    The first of every group at once, then all second ones: `np.add.at` gives the same, to the last
+    digit, in several times the time.
     """
+    order = np.argsort(group, kind="stable")
+    rank = np.arange(len(order)) - np.searchsorted(group[order], group[order])
     summed = np.zeros((count, rows.shape[1]))
-    for row, g in zip(rows, group.tolist(), strict=True):
-        summed[g] += row
+    for n in range(rank.max(initial=-1) + 1):
+        at = order[rank == n]
+        summed[group[at]] += rows[at]
     return summed
 
 

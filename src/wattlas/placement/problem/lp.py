@@ -60,9 +60,10 @@ class ColumnLayout:
     @cached_property
     def unit_gpu(self) -> np.ndarray:
         """GPU-h that one of a column of `o` is, (buyers,): the most that a request takes there."""
-        most = self.instance.most_gpu_h.max(axis=0, initial=0.0)
-        unit: np.ndarray = np.where(most > 0, most, 1.0)[self.buyers]
-        return unit
+        if not len(self.buyers):
+            return np.zeros(0)
+        most = self.instance.most_gpu_h[:, self.buyers].max(axis=0, initial=0.0)
+        return np.where(most > 0, most, 1.0)
 
     @cached_property
     def upper(self) -> np.ndarray:
