@@ -284,17 +284,10 @@ def grid_to_flows(instance: Instance, x: np.ndarray, steps: np.ndarray) -> Sourc
     solver meets within its tolerance only.
     """
     columns, demanded = instance.columns, instance.demand[:, steps].T
-    source, shape = columns.source, demanded.shape
-    clean = np.where(x > 1e-11 * demanded[:, source], x, 0.0)
-    cell = np.arange(shape[0])[:, None] * shape[1] + source
-    total = np.bincount(cell.ravel(), clean.ravel(), demanded.size).reshape(shape)
-    factor = np.divide(demanded, total, out=np.zeros(shape), where=total > 0)
-    exact = clean * factor[:, source]
-    hour, column = np.nonzero(exact > 0)
-    return SourceFlows(
-        steps[hour],
-        source[column],
-        columns.region[column],
-        columns.point[column],
-        exact[hour, column],
-    )
+    hour, column = np.nonzero(x > 1e-11 * demanded[:, columns.source])
+    source, value = columns.source[column], x[hour, column]
+    cell = hour * demanded.shape[1] + source
+    total = np.bincount(cell, value, demanded.size)
+    value = value * (demanded.ravel()[cell] / total[cell])
+    flows = SourceFlows(steps[hour], source, columns.region[column], columns.point[column], value)
+    return flows.where(value > 0)

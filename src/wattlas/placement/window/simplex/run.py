@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
 from wattlas.placement.window.simplex.bench import WindowBench
 from wattlas.placement.window.simplex.levels import KeptLevels, LevelAnswer, LevelWindow
-from wattlas.placement.window.simplex.settle import FIRST, flow_of, moved, settle
+from wattlas.placement.window.simplex.settle import FIRST, flow_of, held, moved, settle
 from wattlas.placement.window.simplex.state import (
     CLOSED,
     MOVES,
@@ -133,10 +134,9 @@ class _Run:
         kept = self._keep(basis, flow_of(basis, shape[:3]))
         self.bench.mend(self.exact)
         self.pivots += int(self.bench.work.counters[MOVES])
-        flow = flow_of(basis, shape[:3])
         dual = np.clip(basis.dual, 0.0, self.exact.top)
         money, amount, _ = self.units
-        objective, level = self._certified(flow, dual)
+        objective, flow, level = self._certified(*held(basis, shape[2]), dual)
         return LevelAnswer(
             flow / amount if np.isfinite(objective) else None,
             objective / money / amount,
@@ -243,15 +243,18 @@ class _Run:
                 self.skipped * rows : last * rows
             ]
 
-    def _certified(self, flow: np.ndarray, dual: np.ndarray) -> tuple[float, np.ndarray]:
-        """The objective of a point, which is cut at its bounds, and what runs then, (H, M, R); nan
-        where it misses a bound by more than rounding, or that by the duals."""
+    def _certified(
+        self, at: np.ndarray, value: np.ndarray, dual: np.ndarray
+    ) -> tuple[float, np.ndarray, np.ndarray]:
+        """The objective of a point, what the columns `at` hold; cut at its bounds, its flow
+        (H, S, R) and what runs then, (H, M, R). nan where it misses a bound by more than rounding,
+        or that by the duals."""
         p, (hours, _, regions, models) = self.exact, self.plain.shape
-        at = np.flatnonzero(flow)
-        value, cost = flow.ravel()[at], p.cost.ravel()[at]
+        cost = p.cost.ravel()[at]
         below, shut = float(-value.min(initial=0.0)), cost >= CLOSED
         closed = float(value[shut].max(initial=0.0))
         value = np.where(shut, 0.0, np.maximum(value, 0.0))
+        flow = np.zeros(p.cost.shape)
         flow.reshape(-1)[at] = value
         level = self.plain.levels(flow)
         limit = p.limit.reshape(hours, 1 + models, regions)
@@ -264,11 +267,13 @@ class _Run:
         price = dual.reshape(limit.shape)
         levels = price[:, :1] + price[:, 1:]
         levels[:-1] -= price[1:, 1:]
-        worth = (p.cost + levels[:, p.model]).min(axis=2)
+        worth = np.empty(p.cost.shape[:2])
+        for m, (low, high) in enumerate(pairwise(p.first)):
+            np.min(p.cost[:, low:high] + levels[:, m, None], axis=2, out=worth[:, low:high])
         bound = float(worth.ravel() @ p.demand - dual @ p.limit)
         size = float(np.abs(spent).sum()) + abs(objective) + _KEPT
         missed = max(below, closed, over) > _KEPT or not abs(objective - bound) <= _GAP * size
-        return float("nan") if missed else objective, level
+        return float("nan") if missed else objective, flow, level
 
     def _keep(self, basis: WindowBasis, noisy: np.ndarray) -> KeptLevels:
         """What the next window starts from; what runs is not known yet."""

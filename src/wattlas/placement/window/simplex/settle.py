@@ -119,13 +119,21 @@ def _slacks(p: LevelProgram, level: np.ndarray) -> np.ndarray:
     return np.where(np.abs(slack) > _KINK, slack, 0.0).ravel()
 
 
+def held(basis: WindowBasis, regions: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which columns are keys or basic, and what they hold."""
+    on = basis.slot >= 0
+    keys = np.arange(len(basis.key)) * regions + basis.key
+    return (
+        np.concatenate([keys, basis.slot[on]]),
+        np.concatenate([basis.key_value, basis.value[on]]),
+    )
+
+
 def flow_of(basis: WindowBasis, shape: tuple[int, int, int]) -> np.ndarray:
     """What the columns of a basis hold, (H, S, R)."""
     flow = np.zeros(shape)
-    cells = flow.reshape(-1, shape[2])
-    cells[np.arange(len(cells)), basis.key] = basis.key_value
-    on = basis.slot >= 0
-    flow.reshape(-1)[basis.slot[on]] = basis.value[on]
+    at, value = held(basis, shape[2])
+    flow.reshape(-1)[at] = value
     return flow
 
 
