@@ -52,7 +52,7 @@ class WindowBench:
 def _basis(rows: int, hours: int, sources: int, regions: int, models: int) -> WindowBasis:
     n = hours * sources
     return WindowBasis(
-        key=np.zeros(n, np.int64),
+        key=np.zeros(n, np.uint32),
         key_value=np.zeros(n),
         slot=-1 - np.arange(rows),
         value=np.zeros(rows),
@@ -67,21 +67,22 @@ def _basis(rows: int, hours: int, sources: int, regions: int, models: int) -> Wi
 
 
 def _sparse(vectors: int, room: int) -> Sparse:
-    return Sparse(np.zeros(vectors + 1, np.int64), np.empty(room, np.int64), np.empty(room))
+    return Sparse(np.zeros(vectors + 1, np.uint32), np.empty(room, np.uint32), np.empty(room))
 
 
 def _factors(rows: int, regions: int) -> Factors:
     room = (_ENTRIES + 1) * rows
     return Factors(
-        pivot_row=np.zeros(rows, np.int64),
+        pivot_row=np.zeros(rows, np.uint32),
         diagonal=np.zeros(rows),
         lower=_sparse(rows, room),
         upper=_sparse(rows, room),
         lower_row=_sparse(rows, room),
         upper_row=_sparse(rows, room),
-        free_row=np.zeros(rows, np.int64),
+        free_row=np.zeros(rows, np.uint32),
+        lower_order=np.zeros(rows, np.uint32),
         eta_kind=np.zeros(_ETAS, np.int64),
-        eta_slot=np.zeros(_ETAS, np.int64),
+        eta_slot=np.zeros(_ETAS, np.uint32),
         eta=_sparse(_ETAS, _ETAS * (rows + regions)),
         eta_row=np.zeros((rows, _ETAS)),
         eta_sum=np.zeros(_ETAS),
@@ -89,8 +90,8 @@ def _factors(rows: int, regions: int) -> Factors:
 
 
 def _order(rows: int) -> Order:
-    def ints(count: int = rows + 1) -> Any:
-        return np.zeros(count, np.int64)
+    def ints(count: int = rows + 1, kind: type = np.uint32) -> Any:
+        return np.zeros(count, kind)
 
     return Order(
         column=ints(),
@@ -100,12 +101,12 @@ def _order(rows: int) -> Order:
         left_in_row=ints(),
         left_in_column=ints(),
         order=ints(),
-        pivot=ints(),
+        pivot=ints(kind=np.int64),
         stack=ints(7 * rows + 1),
         done_row=np.zeros(rows, np.bool_),
         done_column=np.zeros(rows, np.bool_),
-        position=ints(),
-        mark=ints(),
+        position=ints(kind=np.int64),
+        mark=ints(kind=np.int64),
         reach=ints(),
         pointer=ints(),
     )
@@ -122,16 +123,16 @@ def _work(rows: int, hours: int, sources: int, regions: int, models: int) -> Wor
         best_id=np.zeros(groups, np.int64),
         stale=np.ones(groups, np.bool_),
         tight=np.zeros(rows, np.bool_),
-        entry_row=np.zeros(6, np.int64),
+        entry_row=np.zeros(6, np.uint32),
         entry=np.zeros(6),
         block=np.zeros(regions),
-        nonzero=np.zeros(rows + 1, np.int64),
-        owner=np.zeros(hours * sources, np.int64),
+        nonzero=np.zeros(rows + 1, np.uint32),
+        owner=np.zeros(hours * sources, np.uint32),
         rate=np.zeros(hours * sources),
         moving=np.zeros(hours * sources, np.bool_),
         breaks=np.zeros((3, breaks)),
         breaker=np.zeros(breaks, np.int64),
         used=np.zeros(breaks, np.bool_),
-        passed=np.zeros(rows, np.int64),
+        passed=np.zeros(rows, np.uint32),
         order=_order(rows),
     )

@@ -18,8 +18,10 @@ from wattlas.placement.window.simplex.state import (
     FREE,
     HOUR,
     I8,
+    LOWER,
     NONZEROS,
     PIVOTS,
+    U4,
     VECTOR,
     Factors,
     LevelProgram,
@@ -93,10 +95,23 @@ def factorise(p: LevelProgram, b: WindowBasis, f: Factors, w: Work) -> bool:
             count[FREE] += 1
     by_rows(f.lower, f.lower_row, f.pivot_row, count[PIVOTS])
     by_rows(f.upper, f.upper_row, f.pivot_row, count[PIVOTS])
+    count[LOWER] = 0
+    for n in range(count[FREE]):
+        put_lower(f, count, f.free_row[n])
+    for k in range(count[PIVOTS] - 1, -1, -1):
+        put_lower(f, count, f.pivot_row[k])
     for n in range(missed):  # noqa: SIM110 - numba has no generators
         if not admit(p, b, f, w, w.passed[n]):
             return False
     return True
+
+
+@kernel
+def put_lower(f: Factors, count: I8, row: int) -> None:
+    """Put a row of L into the order, if it has entries."""
+    if f.lower_row.start[row + 1] > f.lower_row.start[row]:
+        f.lower_order[count[LOWER]] = row
+        count[LOWER] += 1
 
 
 @kernel
@@ -353,7 +368,7 @@ def best_pivot(o: Order, w: Work, x: F8, reached: int) -> int:
 
 
 @kernel
-def by_rows(columns: Sparse, rows: Sparse, pivot_row: I8, count: int) -> None:
+def by_rows(columns: Sparse, rows: Sparse, pivot_row: U4, count: int) -> None:
     """The entries by rows, each with the pivot row of its column."""
     n = rows.start.shape[0] - 1
     for i in range(n + 1):

@@ -121,7 +121,8 @@ def turn_over(
     for i in range(by.shape[0]):
         by[i] = 0.0
     by[slot], b.price[row] = other - b.price[row], other
-    btran_few(f, w.counters, by)
+    w.entry_row[0] = slot
+    btran_few(f, w.counters, by, w.entry_row, 1)
     move_duals(p, b, w, by)
 
 

@@ -30,7 +30,6 @@ from wattlas.placement.window.simplex.state import (
     SIGN,
     SLOPE,
     STEP,
-    STEPS,
     TARGET,
     Factors,
     LevelProgram,
@@ -173,13 +172,13 @@ def pivot(p: LevelProgram, b: WindowBasis, f: Factors, w: Work, leaves: int) -> 
         if leaves == OWN:
             b.shift[-1 - entered] = 0.0
         if w.counters[CROSSED] > 0:
-            btran_few(f, w.counters, by)
+            btran_few(f, w.counters, by, w.passed, w.counters[CROSSED])
             move_duals(p, b, w, by)
         return
     change = (e[TARGET] - e[SIGN] * paid) / (e[SIGN] * column[slot])
     pivot_row(f, w, slot)
     if w.counters[CROSSED] > 0:
-        btran_few(f, w.counters, by)
+        btran_few(f, w.counters, by, w.passed, w.counters[CROSSED])
         move_duals(p, b, w, by)
     exchange(p, b, f, w, slot, change)
 
@@ -234,8 +233,8 @@ def pivot_row(f: Factors, w: Work, slot: int) -> None:
     row = w.vec[ROW]
     for i in range(row.shape[0]):
         row[i] = 0.0
-    row[slot] = 1.0
-    btran_few(f, w.counters, row)
+    row[slot], w.entry_row[0] = 1.0, slot
+    btran_few(f, w.counters, row, w.entry_row, 1)
 
 
 @kernel
@@ -252,7 +251,6 @@ def exchange(
     move_along(p, b, w, change, own)
     put_weight(p, b, w, left, max(own, 1.0))
     add_eta(f, w, slot, e[SIGN])
-    w.counters[STEPS] += 1
     b.slot[slot], b.value[slot] = entered, e[SIGN] * e[STEP]
     if entered >= 0:
         b.place[entered] = slot

@@ -20,6 +20,7 @@ from wattlas.placement.window.simplex.state import (
 
 _TOLERANCE = 1e-9
 """A reduced cost that counts; the largest cost is 100."""
+_FAR = 1e300
 _MOVED = 1e-13
 """Prices of levels that differ by less have moved together."""
 
@@ -51,16 +52,18 @@ def level(p: LevelProgram, row: F8, h: int, m: int, out: F8) -> float:
     how far they differ."""
     regions = p.cost.shape[2]
     rows = regions * p.first.shape[0]
-    i, last = h * rows, h + 1 == p.cost.shape[0]
-    lowest, highest = 1e300, -1e300
+    first = h * rows + (m + 1) * regions
+    capacity, rise = row[h * rows :], row[first:]
     for r in range(regions):
-        at = i + regions + m * regions + r
-        v = row[i + r] + row[at]
-        if not last:
-            v -= row[at + rows]
-        out[r] = v
-        lowest, highest = min(lowest, v), max(highest, v)
-    return highest - lowest
+        out[r] = capacity[r] + rise[r]
+    if h + 1 < p.cost.shape[0]:
+        after = row[first + rows :]
+        for r in range(regions):
+            out[r] -= after[r]
+    lowest, below = _FAR, _FAR
+    for r in range(regions):
+        lowest, below = smaller(lowest, out[r]), smaller(below, -out[r])
+    return -below - lowest
 
 
 @kernel
@@ -68,14 +71,19 @@ def stands_still(p: LevelProgram, row: F8, h: int) -> bool:
     """Whether a vector over the rows is zero wherever a column of an hour has an entry."""
     regions = p.cost.shape[2]
     rows = regions * p.first.shape[0]
-    for i in range(h * rows, (h + 1) * rows):
-        if row[i] != 0.0:
-            return False
-    if h + 1 < p.cost.shape[0]:
-        for i in range((h + 1) * rows + regions, (h + 2) * rows):
-            if row[i] != 0.0:
-                return False
-    return True
+    last = h + 1 == p.cost.shape[0]
+    return is_zero(row[h * rows : (h + 1) * rows]) and (
+        last or is_zero(row[(h + 1) * rows + regions : (h + 2) * rows])
+    )
+
+
+@kernel
+def is_zero(row: F8) -> bool:
+    """Whether all are zero, looked at together."""
+    size = 0.0
+    for v in row:
+        size += abs(v)
+    return size == 0.0
 
 
 @kernel
@@ -86,13 +94,18 @@ def move_duals(p: LevelProgram, b: WindowBasis, w: Work, by: F8) -> None:
     for h in range(p.cost.shape[0]):
         if not stands_still(p, by, h):
             w.stale[h * (models + 1) + models] = True
-            for i in range(h * rows, (h + 1) * rows):
-                b.dual[i] += by[i]
+            add(b.dual[h * rows : (h + 1) * rows], by[h * rows :], 1.0)
             for m in range(models):
                 if level(p, by, h, m, w.block) > _MOVED:
                     w.stale[h * (models + 1) + m] = True
-                for r in range(w.block.shape[0]):
-                    b.level_price[h, m, r] += w.block[r]
+                add(b.level_price[h, m], w.block, 1.0)
+
+
+@kernel
+def add(out: F8, row: F8, factor: float) -> None:
+    """out += factor · row, as far as out goes."""
+    for n in range(out.shape[0]):
+        out[n] += factor * row[n]
 
 
 @kernel
@@ -139,19 +152,27 @@ def price_slacks(p: LevelProgram, b: WindowBasis, w: Work, h: int) -> None:
     """The best slack of an hour that is not basic: at its kink one whose dual is below zero or
     above what it costs below; elsewhere any whose dual is not what it costs there."""
     rows = p.cost.shape[2] * p.first.shape[0]
-    best, row = 0.0, 0
-    for i in range(h * rows, (h + 1) * rows):
-        if w.tight[i]:
-            gain = max(-b.dual[i], b.dual[i] - p.top[i])
-            if b.shift[i] > 0.0:
-                gain = abs(b.dual[i])
-            elif b.shift[i] < 0.0:
-                gain = abs(b.dual[i] - p.top[i])
-            gain -= _TOLERANCE
-            if gain > 0.0 and gain * gain > best * b.row_weight[i]:
-                best, row = gain * gain / b.row_weight[i], i
+    dual, top, shift = b.dual[h * rows :], p.top[h * rows :], b.shift[h * rows :]
+    tight, weight = w.tight[h * rows :], b.row_weight[h * rows :]
+    least, best, row = 0.0, 0.0, 0
+    for i in range(rows):
+        least = smaller(least, room(dual[i], top[i], shift[i]) if tight[i] else 0.0)
+    if least < -_TOLERANCE:  # most often none is
+        for i in range(rows):
+            gain = -room(dual[i], top[i], shift[i]) - _TOLERANCE
+            if tight[i] and gain > 0.0 and gain * gain > best * weight[i]:
+                best, row = gain * gain / weight[i], h * rows + i
     n = h * p.first.shape[0] + p.first.shape[0] - 1
     w.best[n], w.best_id[n] = best, -1 - row
+
+
+@kernel
+def room(dual: float, top: float, shift: float) -> float:
+    """How far a dual may move, less than zero where it is not what it may be: what a slack costs on
+    its side, and at its kink anything from 0 to `top`."""
+    low = top if shift < 0.0 else 0.0
+    high = 0.0 if shift > 0.0 else top
+    return float(smaller(dual - low, high - dual))
 
 
 @kernel
@@ -164,23 +185,22 @@ def move_along(p: LevelProgram, b: WindowBasis, w: Work, change: float, factor: 
         if stands_still(p, row, h):
             continue
         w.stale[h * (models + 1) + models] = True
-        for i in range(h * rows, (h + 1) * rows):
-            b.dual[i] += change * row[i]
-            b.row_weight[i] = max(b.row_weight[i], row[i] * row[i] * factor)
+        own, key = row[h * rows : (h + 1) * rows], b.key[h * sources :]
+        add(b.dual[h * rows : (h + 1) * rows], own, change)
+        weigh(b.row_weight[h * rows : (h + 1) * rows], own, 0.0, factor)
         for m in range(models):
             apart = level(p, row, h, m, w.block)
-            for r in range(w.block.shape[0]):
-                b.level_price[h, m, r] += change * w.block[r]
+            add(b.level_price[h, m], w.block, change)
             if apart > _MOVED:
                 w.stale[h * (models + 1) + m] = True
                 for s in range(p.first[m], p.first[m + 1]):
-                    weigh_source(b.weight[h, s], w.block, b.key[h * sources + s], factor)
+                    weigh(b.weight[h, s], w.block, w.block[key[s]], factor)
 
 
 @kernel
-def weigh_source(weight: F8, row: F8, key: int, factor: float) -> None:
-    """weight = max(weight, entry of the pivot row² · factor), of the columns of a source."""
-    own = row[key]
-    for r in range(weight.shape[0]):
-        entry = row[r] - own
-        weight[r] = -smaller(-weight[r], -entry * entry * factor)
+def weigh(weight: F8, row: F8, own: float, factor: float) -> None:
+    """weight = max(weight, (row − own)² · factor): of columns, what the pivot row has of a level
+    less what it has of the key's."""
+    for n in range(weight.shape[0]):
+        entry = row[n] - own
+        weight[n] = -smaller(-weight[n], -entry * entry * factor)

@@ -45,12 +45,14 @@ def breakpoints(p: LevelProgram, b: WindowBasis, w: Work) -> None:
     if entered >= 0:
         add_rate(w, entered // regions)
         w.rate[entered // regions] = 1.0
+    some = 0
     for i in range(column.shape[0]):
+        w.nonzero[some] = i
+        some += abs(column[i]) >= _ENTRY
+    count[NONZEROS] = some
+    for n in range(some):
+        i = w.nonzero[n]
         v = column[i]
-        if abs(v) < _ENTRY:
-            continue
-        w.nonzero[count[NONZEROS]] = i
-        count[NONZEROS] += 1
         if b.slot[i] >= 0:
             owner = b.slot[i] // regions
             if not w.moving[owner]:

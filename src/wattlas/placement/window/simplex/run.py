@@ -173,7 +173,8 @@ class _Run:
         else:
             limit[0, 1:] = w.before * amount
         cost = np.where(np.isfinite(w.cost), w.cost * money, CLOSED)
-        return LevelProgram(cost, demand.ravel(), limit.ravel(), top.ravel(), w.model, w.first)
+        model, first = w.model.astype(np.uint32), w.first.astype(np.uint32)
+        return LevelProgram(cost, demand.ravel(), limit.ravel(), top.ravel(), model, first)
 
     def _little_off(self) -> LevelProgram:
         """The scaled program with demand and right-hand sides off by the noise."""

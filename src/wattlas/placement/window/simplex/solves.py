@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wattlas.placement.engine.jit import kernel
-from wattlas.placement.window.simplex.state import ETAS, F8, FREE, I8, PIVOTS, Factors, Sparse
+from wattlas.placement.window.simplex.state import ETAS, F8, FREE, I8, LOWER, PIVOTS, U4, Factors
 
 
 @kernel
@@ -56,15 +56,15 @@ def btran(f: Factors, count: I8, y: F8) -> None:
 
 
 @kernel
-def btran_few(f: Factors, count: I8, y: F8) -> None:
-    """y = B⁻ᵀy, of a vector with few entries: what each eta takes from its slot is summed up as
-    entries come to be, a row of all etas at a time, and no eta is gone through."""
+def btran_few(f: Factors, count: I8, y: F8, slot: U4, few: int) -> None:
+    """y = B⁻ᵀy, of a vector with entries in the first `few` of some slots: what each eta takes from
+    its slot is summed up as entries come to be, a row of all etas at a time, and no eta is gone
+    through."""
     eta, rows, sums, etas = f.eta, f.eta_row, f.eta_sum, count[ETAS]
     for t in range(etas):
         sums[t] = 0.0
-    for i in range(y.shape[0]):
-        if y[i] != 0.0:
-            add_row(sums, rows[i], y[i], etas)
+    for n in range(few):
+        add_row(sums, rows[slot[n]], y[slot[n]], etas)
     for t in range(etas - 1, -1, -1):
         i, v = f.eta_slot[t], y[f.eta_slot[t]]
         if f.eta_kind[t] == 0:
@@ -103,15 +103,8 @@ def btran_factors(f: Factors, count: I8, y: F8) -> None:
             y[i] = v
             for e in range(upper.start[i], upper.start[i + 1]):
                 y[upper.at[e]] -= upper.value[e] * v
-    for q in range(count[FREE]):  # rows that no column was left for stand behind all columns
-        below(lower, f.free_row[q], y)
-    for k in range(count[PIVOTS] - 1, -1, -1):
-        below(lower, f.pivot_row[k], y)
-
-
-@kernel
-def below(lower: Sparse, i: int, y: F8) -> None:
-    """Take a row of L, times its own entry, from what stands before it."""
-    if y[i] != 0.0:
-        for e in range(lower.start[i], lower.start[i + 1]):
-            y[lower.at[e]] -= lower.value[e] * y[i]
+    for q in range(count[LOWER]):
+        i = f.lower_order[q]
+        if y[i] != 0.0:
+            for e in range(lower.start[i], lower.start[i + 1]):
+                y[lower.at[e]] -= lower.value[e] * y[i]

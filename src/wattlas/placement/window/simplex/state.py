@@ -25,6 +25,8 @@ from numpy.typing import NDArray
 F8 = NDArray[np.float64]
 I4 = NDArray[np.int32]
 I8 = NDArray[np.int64]
+U4 = NDArray[np.uint32]
+"What is never negative: numba asks of every other index which end it counts from."
 B1 = NDArray[np.bool_]
 
 CLOSED = 1e6
@@ -38,12 +40,13 @@ NONE = -(1 << 40)
 OWN = 1 << 40
 "What leaves where an entering slack only comes to its own kink."
 
-COLUMNS, PIVOTS, FREE, ETAS, STEPS, ENTERED, RATES, BREAKS, CROSSED, NONZEROS, HOUR, MOVES = range(
+COLUMNS, PIVOTS, FREE, LOWER, ETAS, ENTERED, RATES, BREAKS, CROSSED, NONZEROS, HOUR, MOVES = range(
     12
 )
 """Places of `counters`: columns in the basis, those that were factorised, rows whose slack is
-basic, etas since, steps ever, which variable enters, keys that move, breakpoints, kinks that were
-passed, entries of the entering column, rows of an hour, and pivots and steps of this call."""
+basic, rows of L that have entries, etas since, which variable enters, keys that move, breakpoints,
+kinks that were passed, entries of the entering column, rows of an hour, and pivots and steps of
+this call."""
 
 COLUMN, ROW, PRICE, VECTOR = range(4)
 """Rows of `vec`: the entering column by slot; the pivot row and what duals change by, by row; and
@@ -65,8 +68,8 @@ class LevelProgram(NamedTuple):
     demand: F8
     limit: F8
     top: F8
-    model: I8
-    first: I8
+    model: U4
+    first: U4
 
 
 class WindowBasis(NamedTuple):
@@ -80,7 +83,7 @@ class WindowBasis(NamedTuple):
     weight[H,S,R], row_weight[n]  Devex reference weights
     """
 
-    key: I8
+    key: U4
     key_value: F8
     slot: I8
     value: F8
@@ -96,8 +99,8 @@ class WindowBasis(NamedTuple):
 class Sparse(NamedTuple):
     """Vectors one after the other: vector k is at[start[k]:start[k + 1]], value likewise."""
 
-    start: I8
-    at: I8
+    start: U4
+    at: U4
     value: F8
 
 
@@ -105,21 +108,23 @@ class Factors(NamedTuple):
     """L and U of the columns in the working basis, and etas for what changed since.
 
     pivot_row[k], diagonal[k] of the k-th column; L and U by columns, and by rows with the pivot
-    row of each column as index. Rows whose slack is basic stand before all columns. An eta of kind
+    row of each column as index. Rows whose slack is basic stand before all columns, and behind them
+    in L: lower_order[q] are its rows with entries, from the last one on. An eta of kind
     0 replaces what is in `eta_slot`, its first entry the pivot; one of kind 1 makes the column in
     `eta_slot` the key of its source, whose slots are its entries. eta_row[i, t] is what the t-th of
     kind 0 has in slot i besides its pivot, eta_sum room for a number for each.
     """
 
-    pivot_row: I8
+    pivot_row: U4
     diagonal: F8
     lower: Sparse
     upper: Sparse
     lower_row: Sparse
     upper_row: Sparse
-    free_row: I8
+    free_row: U4
+    lower_order: U4
     eta_kind: I8
-    eta_slot: I8
+    eta_slot: U4
     eta: Sparse
     eta_row: F8
     eta_sum: F8
@@ -129,21 +134,21 @@ class Order(NamedTuple):
     """Room for factorising: the columns' ids and entries, the columns of each row, how many are
     left in a row and in a column, the order, and marks."""
 
-    column: I8
+    column: U4
     matrix: Sparse
-    row_start: I8
-    row_column: I8
-    left_in_row: I8
-    left_in_column: I8
-    order: I8
+    row_start: U4
+    row_column: U4
+    left_in_row: U4
+    left_in_column: U4
+    order: U4
     pivot: I8
-    stack: I8
+    stack: U4
     done_row: B1
     done_column: B1
     position: I8
     mark: I8
-    reach: I8
-    pointer: I8
+    reach: U4
+    pointer: U4
 
 
 class Work(NamedTuple):
@@ -166,15 +171,15 @@ class Work(NamedTuple):
     best_id: I8
     stale: B1
     tight: B1
-    entry_row: I8
+    entry_row: U4
     entry: F8
     block: F8
-    nonzero: I8
-    owner: I8
+    nonzero: U4
+    owner: U4
     rate: F8
     moving: B1
     breaks: F8
     breaker: I8
     used: B1
-    passed: I8
+    passed: U4
     order: Order
