@@ -45,8 +45,9 @@ the client has more of a body), `wait` (for the gate), `close`, `reset`, `hang`.
 
 
 class Talk(NamedTuple):
-    """What a client sends, and what servers do, one script for each time that one is asked. A
-    client that `leaves` does so once a server was asked, or once it has something of an answer."""
+    """What a client sends, and what servers do, one script for each time that one is asked. Before
+    what follows an empty piece the client waits for an answer. A client that `leaves` does so once
+    a server was asked, or once it has something of an answer."""
 
     name: str
     sent: bytes | tuple[bytes, ...]
@@ -177,6 +178,9 @@ class Talks:
         self.now[0] += 0.5
         with self.connect(port) as client:
             for n, piece in enumerate([talk.sent] if isinstance(talk.sent, bytes) else talk.sent):
+                if not piece:
+                    self.taken += client.recv(65_536)
+                    continue
                 if n:
                     time.sleep(0.01)
                 client.sendall(piece)

@@ -180,6 +180,7 @@ WHOLE = (
         "it waits to be asked for the body",
         (
             post(CHAT, HELLO, "expect: 100-continue").partition(b"\r\n\r\n")[0] + b"\r\n\r\n",
+            b"",
             json.dumps(HELLO).encode(),
         ),
     ),
