@@ -191,7 +191,7 @@ def test_other_right_hand_sides_are_met_from_an_optimal_basis() -> None:
         assert (flow.sum(axis=1) <= other.capacity + 1e-9).all() or least(other) == np.inf
         if least(other) < np.inf:
             assert paid(other, np.maximum(flow, 0.0)) == pytest.approx(least(other), rel=1e-8)
-    assert pivots > 100
+    assert 100 < pivots < 160, "to the wrong side and back takes 184"
 
 
 def test_several_hours_may_pass_between_two_windows() -> None:
