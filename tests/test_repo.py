@@ -271,3 +271,19 @@ def test_a_class_has_a_name_of_its_own() -> None:
     """No two classes of the package share a name."""
     names = [node.name for _, node in defined() if isinstance(node, ast.ClassDef)]
     assert sorted({name for name in names if names.count(name) > 1}) == []
+
+
+def test_no_thread_holds_a_process_that_ends() -> None:
+    """Each thread that the package starts by itself is a daemon: after an error nobody ends it."""
+    texts = {path: path.read_text("utf-8") for path in (ROOT / "src").rglob("*.py")}
+    started = {
+        f"{path.relative_to(ROOT)}:{node.lineno}": {
+            k.arg: ast.unparse(k.value) for k in node.keywords
+        }
+        for path, text in texts.items()
+        if " Thread" in text or ".Thread" in text
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("Thread", "threading.Thread")
+    }
+    assert len(started) > 4
+    assert [place for place, told in started.items() if told.get("daemon") != "True"] == []

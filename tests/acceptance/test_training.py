@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from wattlas.model.scenario import Scenario
 from wattlas.policy.protocol import Forecast
 from wattlas.policy.registry import policy_of
 from wattlas.studies import training
-from wattlas.studies.training import routing_env
+from wattlas.studies.training import Episodes, routing_env
 
 pytestmark = pytest.mark.acceptance
 
@@ -79,6 +80,27 @@ def test_weights_are_scaled_within_each_set(small: Scenario) -> None:
         sums = np.bincount(env.episodes.places.group, shares)
         assert sums[np.unique(env.episodes.places.group)] == pytest.approx(1.0)
     assert (env.episodes.places.region < small.shape[2]).all()
+
+
+def test_an_action_comes_back_from_its_routing(small: Scenario) -> None:
+    """Also of places in degraded service, of some places alone, and in any order of the entries."""
+    for scenario in (small, thin(green(), 0.05)):
+        episodes = Episodes(scenario)
+        episodes.begin(0)
+        places, observed = episodes.places, episodes.observed()
+        assert places.degraded.any() == (scenario is not small)
+        draw = np.random.default_rng(1)
+        for kept in (1.0, 0.4):
+            weight = draw.random(len(places.group))
+            wanted = places.shares(np.where(draw.random(len(weight)) < kept, weight, 0.0))
+            episodes.agent.weight = wanted
+            routing, _ = episodes.agent.route(observed, forecast_of(scenario), {})
+            order = draw.permutation(len(routing.share))
+            mixed = {n: getattr(routing, n)[order] for n in
+                     ("metro", "klass", "degraded", "region", "point", "share")}  # fmt: skip
+            assert episodes.weights_of(replace(routing, **mixed)) == pytest.approx(
+                wanted, rel=1e-12
+            )
 
 
 def test_degraded_places_are_used_within_the_cap() -> None:

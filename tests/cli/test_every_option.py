@@ -120,6 +120,12 @@ def _cases() -> Iterator[tuple[str, str, tuple[Row, ...]]]:
 CASES = list(_cases())
 
 
+def test_every_option_says_what_it_does() -> None:
+    """As help shows it, of arguments, too."""
+    params = [(verb, part) for verb, command in COMMANDS.items() for part in command.params]
+    assert [f"{verb} {part.name}" for verb, part in params if not part.help] == []
+
+
 @pytest.fixture(scope="module")
 def before(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What a verb answers without the option; computed once for each wording."""

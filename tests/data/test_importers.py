@@ -216,6 +216,21 @@ def test_other_steps_are_not_mixed_in(write: Write, tmp_path: Path) -> None:
     assert merge(folder, write("t,p", *day[:1])).counts.same == 1
 
 
+def test_series_that_are_refused_are_named_in_order(write: Write, tmp_path: Path) -> None:
+    """By their names, wherever they stand in the files: other values, and other steps."""
+    folder, names, layout = tmp_path / "pack", "FDBACE", Layout("price", stamps="begin")
+    head, row = f"time_utc,{','.join(names)}", ",1" * len(names)
+    hours = [f"2024-05-01T{h:02d}:00Z" for h in range(4)]
+    quarters = [f"2024-05-01T{h:02d}:{m:02d}Z" for h in (1, 2) for m in (0, 15, 30, 45)]
+    import_hours(read_files([write(head, *[f"{at}{row}" for at in hours])], layout), folder)
+    for lines, words in ((hours[1:2], "other values"), (quarters, "has steps of 60 min")):
+        new = read_files([write(head, *[f"{at}{row.replace('1', '9')}" for at in lines])], layout)
+        with pytest.raises(InputError, match=words) as caught:
+            import_hours(new, folder, Rules(keep_steps=True))
+        where = [problem.where for problem in caught.value.problems if words in problem.what]
+        assert where == [f"price.{name}" for name in sorted(names)]
+
+
 def test_the_doubled_and_the_skipped_hour_are_resolved(tmp_path: Path) -> None:
     """A whole year of Berlin wall time imports without a gap, in UTC."""
     wall_table("Europe/Berlin", START, 8760, tmp_path / "t.csv")

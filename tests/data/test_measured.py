@@ -163,6 +163,17 @@ def test_llmperf_time_between_tokens_is_without_the_first(tmp_path: Path) -> Non
     assert point.itl_p95_ms == 0.0
 
 
+def test_llmperf_tells_answers_by_the_minute(tmp_path: Path) -> None:
+    """192 of 50 tokens in a minute are the 160 tokens a second of the other figure."""
+    facts = {**COUNT, "power_w": ["320"]}
+    told = {"results_mean_output_throughput_token_per_s": None}
+    by_minute = {**LLMPERF, **told, "results_num_completed_requests_per_min": 192.0}
+    plain = only(written(tmp_path, LLMPERF), facts)
+    point = only(written(tmp_path, by_minute), facts)
+    for name in ("decode_j_per_token", "decode_gpu_s_per_token", "itl_ms", "ttft_ms"):
+        assert getattr(point, name) == pytest.approx(getattr(plain, name)), name
+
+
 def test_mlenergy_time_between_tokens_is_littles(tmp_path: Path) -> None:
     """60 requests at a time over 2,400 tokens a second are 25 ms; energy is as the file has it."""
     point = only(written(tmp_path, RUNS), {**SCORE, "ttft_ms": ["90"]})

@@ -58,6 +58,9 @@ def test_months_are_the_whole(long: Folder) -> None:
         begin += one.hours.count
     assert load_months(long.path).identity == months.identity
     assert load_months(long.path, set=["regions.oslo.pue=1.2"]).identity != months.identity
+    several = ["regions.oslo.pue=1.2", "regions.oslo.queue_ms=3", "regions.mumbai.pue=1.3"]
+    some, other = (load_months(long.path, set=order) for order in (several, several[::-1]))
+    assert some.identity == other.identity, "whatever order the keys stand in"
 
 
 def test_hours_come_from_the_data(long: Folder) -> None:

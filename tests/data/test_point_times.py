@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-import wattlas
 from tests.data.scenario_files import tiny_folder
-from wattlas.errors import InputError, Problem
+from wattlas.errors import Problem
 
 
-def problems(folder: Path, points: str, change: str) -> list[Problem]:
+def problems(folder: Path, points: str, *changes: str) -> tuple[Problem, ...]:
     """What is wrong with the tiny example where its points lack some columns."""
     tiny = tiny_folder(folder / "t")
     table = tiny.path / "points.csv"
@@ -22,14 +21,12 @@ def problems(folder: Path, points: str, change: str) -> list[Problem]:
     kept = [n for n, name in enumerate(names) if name not in points.split()]
     cells = [",".join(row.split(",")[n] for n in kept) for row in rows]
     table.write_text("\n".join(cells).replace("first", "ttft_ms") + "\n", encoding="utf-8")
-    with pytest.raises(InputError) as caught:
-        wattlas.load(tiny.document, set=[change] if change else [])
-    return list(caught.value.problems)
+    return tiny.problems(*changes)
 
 
 def test_a_scenario_without_times_to_the_first_token(tmp_path: Path) -> None:
     """Every point is named; none counts as an answer in no time."""
-    found = problems(tmp_path, "first prefill_ms_per_token", "")
+    found = problems(tmp_path, "first prefill_ms_per_token")
     assert found
     assert {p.what for p in found} == {"lacks its service time, `ttft_ms`"}
     assert all(p.where.startswith("points.") for p in found)
@@ -39,6 +36,30 @@ def test_times_between_tokens_are_needed_for_full_answers_alone(tmp_path: Path) 
     """The class that needs them is named with the points."""
     found = problems(tmp_path, "itl_ms", "classes.A.latency_to=full_answer")
     assert any("lacks `itl_ms`" in p.what and "class `A`" in p.what for p in found)
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ([], "`large-fast`, `large-batched`, `small`"),
+        (["points.small.itl_ms=9"], "`large-fast`, `large-batched`"),
+        (["classes.D.points=[small, large-fast]"], "`large-fast`, `small`"),
+        (["classes.D.points=[own, small]"], "`small`"),
+        (["classes.D.points=[own]"], ""),
+        (["classes.D.points=[small]", "points.small.itl_ms=9"], ""),
+        (["classes.D.latency_to=first_token"], ""),
+    ],
+)
+def test_a_time_between_tokens_is_needed_of_points_that_a_class_may_use(
+    changes: list[str], names: str, tmp_path: Path
+) -> None:
+    """Of those of its list, if it has one; a point by the request has no such time."""
+    own = "points.own={variant: small, accuracy: 0.5, request_j: 9, request_gpu_s: 1, ttft_ms: 1}"
+    told = [p.what for p in problems(tmp_path, "itl_ms", own, *changes)]
+    wanted = (
+        f"lacks `itl_ms`, and the budget of class `D` ends with the full answer (points {names})"
+    )
+    assert told == ([wanted] if names else [])
 
 
 @pytest.mark.parametrize(

@@ -238,6 +238,13 @@ def test_accuracy_by_class(tiny: Folder) -> None:
     small = s.points[2]
     assert s.classes[0].accuracy(small) == 0.9
     assert s.classes[1].accuracy(small) == 0.6
+    tiny.write("scores.csv", "class,point,accuracy\nA,smal,0.9\nDD,small,0.5\n")
+    told = [str(p) for p in tiny.problems("points.accuracy_table=scores.csv")]
+    assert len(told) == 2
+    assert "scores.csv:2" in told[0]
+    assert "`smal`" in told[0]
+    assert "scores.csv:3" in told[1]
+    assert "`DD`" in told[1]
 
 
 def test_variants_are_shared_by_their_points(tiny: Folder) -> None:

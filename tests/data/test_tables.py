@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
 from tests.data.scenario_files import Folder, tiny_folder
+from wattlas.data.reader import source
 from wattlas.data.reader.cells import typed
+from wattlas.data.reader.dialect import read_frame
 from wattlas.data.reader.source import read_table
 from wattlas.data.schema.places import REGIONS
 
@@ -187,3 +190,21 @@ def test_a_small_table_is_typed_once_and_told_by_its_own_file(tiny: Folder, tmp_
     tiny.edit("regions.csv", "1.10", "1.90")
     now = typed(read_table(tiny.path / "regions.csv", REGIONS, "r")).frame["pue"].to_list()
     assert (before[0], now) == (1.1, [1.9, *before[1:]])
+
+
+def test_a_table_that_is_written_while_it_is_read_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a file held before is not taken for what was read of it."""
+    file, text = tmp_path / "regions.csv", "region,pue\nwritten-meanwhile,1.5\n"
+    file.write_text(text)
+
+    def changed(*more: Any) -> pl.DataFrame:
+        file.write_text("region,pue\nother,1.2\n")
+        return read_frame(*more)
+
+    monkeypatch.setattr(source, "read_frame", changed)
+    assert read_table(file, REGIONS, "r").frame["region"].to_list() == ["other"]
+    monkeypatch.undo()
+    file.write_text(text)
+    assert read_table(file, REGIONS, "r").frame["region"].to_list() == ["written-meanwhile"]

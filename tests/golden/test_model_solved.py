@@ -149,6 +149,9 @@ def _by_hand(folder: Path) -> Iterator[str]:
     bare = replace(plain_world, regions=tuple(replace(r, hardware="") for r in plain_world.regions))
     both = replace(made, scenario=bare, optimal=_cost([5.0, 2.0]))
     yield f"{plain(both.by_hardware)} {both._kinds()} {made.to_pandas('regions').shape}"
+    kinds["south"] = {"L40S": {"reserved_gpu": 1.0}, "H100": {"reserved_gpu": 2.0}}
+    wide = replace(made, scenario=by_kind(plain_world, kinds), optimal=_cost([5.0, 2.0, 7.0, 1.5]))
+    yield f"{[r.hardware for r in wide.scenario.regions]} {plain(wide.by_hardware)}"
     try:
         made.to_polars("region")
     except KeyError as error:

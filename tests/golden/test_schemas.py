@@ -1,4 +1,4 @@
-"""All that is declared of the columns of tables: what they need, their bounds and their words."""
+"""All that is declared: columns of tables with their needs, bounds and words, and what is shown."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from tests.golden.telling import kept, plain
 from wattlas.data import endpoints_file
 from wattlas.data.schema import hours, places, workload
 from wattlas.data.schema.columns import ColumnSchema, TableSchema
+from wattlas.studies import registry
 
 HERE = Path(__file__).parent / "reading"
 
@@ -123,6 +124,23 @@ def _shown(value: Any) -> str | None:
     return None
 
 
+def _registered(_folder: Path) -> Iterator[str]:
+    """The figures of each page in their order, the tables and listings, with what is said of each
+    beside its columns."""
+    for page in ("study", "replay", "sweep"):
+        yield f"== {page}"
+        for made in registry.figures(page):
+            needs = ", ".join(made.needs)
+            yield f"{made.id}: {made.part.id}, {made.depth}; {made.question} By {needs}."
+            yield f"  {made.missing}. {made.lacks}".rstrip()
+        for name, entry in sorted(registry.tables(page).items()):
+            thinned = "" if entry.thin is None else f"thinned by {entry.thin.__name__}"
+            marks = (thinned, "busy" * entry.busy, "large" * entry.large)
+            yield f"table {name}{''.join(f', {mark}' for mark in marks if mark)}"
+    yield "== listings"
+    yield from (entry.name.removeprefix(registry.MODULES) for entry in registry.listings())
+
+
 OF_EXTRAS = ("wattlas.serve.ledger.postgres",)
 """Modules of libraries that may be missing."""
 OF_MACHINES = ("HAS_LOCKS", "_FLAGS")
@@ -131,10 +149,11 @@ CASES: dict[str, Callable[[Path], Iterator[str]]] = {
     "schemas": _schemas,
     "documents": _documents,
     "figures": _figures,
+    "registered": _registered,
 }
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_schemas_are_those_of_the_golden_file(name: str, tmp_path: Path) -> None:
-    """What is declared of each column is that which was read and found right."""
+    """What is declared is that which was read and found right."""
     kept(HERE / f"{name}.txt", CASES[name](tmp_path), tmp_path)

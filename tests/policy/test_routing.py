@@ -27,6 +27,7 @@ ROUTING = Routing(
     issued_utc=np.datetime64("2026-01-01T00:00"),
     hold_s=3600.0,
 )
+COLUMNS = ("metro", "klass", "degraded", "region", "point", "share")
 
 
 def test_places_are_those_of_the_metro_class_and_tier() -> None:
@@ -69,6 +70,8 @@ def test_degrading_pays_from_the_threshold_on() -> None:
         ({"point": np.array([0.0, 1.0, 0.0, 0.0])}, "routing.point"),
         ({"klass": np.array([0, 1, 0, 0])}, "routing.lagos.chat.full"),
         ({"metro": np.array([0, 0])}, "routing"),
+        ({n: getattr(ROUTING, n)[:, None] for n in COLUMNS}, "routing"),
+        ({n: getattr(ROUTING, n)[0] for n in COLUMNS}, "routing"),
         ({"hold_s": 0.0}, "routing.hold_s"),
         ({"threshold_usd": np.array([np.nan, 0.0])}, "routing.threshold_usd"),
         ({"saving_usd": np.zeros((2, 2))}, "routing.saving_usd"),
@@ -82,6 +85,13 @@ def test_what_is_wrong_is_named(change: dict[str, Any], where: str) -> None:
     with pytest.raises(InputError) as caught:
         replace(ROUTING, **change)
     assert where in {each.where for each in caught.value.problems}
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_columns_are_of_one_length(name: str) -> None:
+    """Whichever of them is longer."""
+    with pytest.raises(InputError, match="columns of unequal length"):
+        replace(ROUTING, **{name: np.append(getattr(ROUTING, name), getattr(ROUTING, name)[-1])})
 
 
 def test_a_fallback_needs_full_service() -> None:

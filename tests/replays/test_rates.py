@@ -14,13 +14,15 @@ from wattlas.replays.arrivals.stream import FromTrace
 from wattlas.replays.arrivals.trace import open_trace
 
 
-def _table(path: Path, rate: float, cv: float, clients: int, windows: int = 4) -> Path:
+def _table(
+    path: Path, rate: float, cv: float, clients: int, windows: int = 4, begin_s: int = 0
+) -> Path:
     time, client = np.divmod(np.arange(windows * clients), clients)
     pl.DataFrame(
         {
             "model": ["m"] * len(time),
             "client": client,
-            "t_s": 600 * time,
+            "t_s": begin_s + 600 * time,
             "rate_rps": np.full(len(time), rate),
             "interarrival_cv": np.full(len(time), cv),
         }
@@ -46,6 +48,9 @@ def test_rates_and_burstiness_are_met(tmp_path: Path, cv: float) -> None:
     assert times.max() < 2400
     inside = [times[(times >= at) & (times < at + 600)] - at for at in range(0, 2400, 600)]
     assert len({tuple(np.round(part[:5], 6)) for part in inside}) == 4
+    later = open_trace(_table(tmp_path / "l.parquet", 20.0, cv, 1, begin_s=7200))
+    again = np.concatenate([batch.t_s for batch in later.batches(5)])
+    np.testing.assert_array_equal(again, times)
 
 
 def test_many_clients_and_seeds(tmp_path: Path) -> None:

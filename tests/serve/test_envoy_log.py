@@ -145,24 +145,47 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Any:
     live.end()
 
 
-ODD = st.sampled_from([None, "", "200", -1, 0, 1, 200.0, True, 2**30, MOST_NUMBER, [], {}])
-NUMBERS = st.integers(0, 5000) | ODD
+ODD = (None, "", "200", -1, 0, 1, 200.0, 2.5, True, 2**30, MOST_NUMBER - 1, MOST_NUMBER, [], {})
+FLAGS = ("-", "-", "-", "DC", "UC,DC", "", None, 7)
+TYPES = ("application/json", "text/event-stream; x", None, 3)
+CLUSTERS = ("decided", "oslo/small", "nowhere", "", None, 3, [])
+NUMBERS = st.integers(0, 5000) | st.sampled_from(ODD)
 LINES = st.fixed_dictionaries(
     {},
     optional={
         "status": st.just(200) | NUMBERS,
-        "flags": st.sampled_from(["-", "-", "-", "DC", "UC,DC", "", None, 7]),
+        "flags": st.sampled_from(FLAGS),
         "bytes_in": NUMBERS, "bytes_out": NUMBERS, "attempts": NUMBERS,
-        "type": st.sampled_from(["application/json", "text/event-stream; x", None, 3]),
-        "cluster": st.sampled_from(["decided", "oslo/small", "nowhere", "", None, 3, []]),
+        "type": st.sampled_from(TYPES),
+        "cluster": st.sampled_from(CLUSTERS),
     },
 )  # fmt: skip
+
+
+USUAL = {"status": 200, "flags": "-", "bytes_in": 400, "bytes_out": 800, "cluster": "decided"}
+NEARLY = {
+    "status": ODD, "bytes_in": ODD, "bytes_out": ODD, "attempts": ODD,
+    "flags": FLAGS, "type": TYPES, "cluster": CLUSTERS,
+}  # fmt: skip
 
 
 @examples(200)
 @given(said=LINES, asked=st.sampled_from(Asked))
 def test_the_usual_line_is_settled_as_any(plane: Plane, said: dict[str, Any], asked: Asked) -> None:
     """Whatever a line tells, it settles what the long way makes of it, and never twice."""
+    settles(plane, said, asked)
+
+
+@pytest.mark.parametrize("name", NEARLY)
+def test_a_line_with_an_odd_value_is_settled_as_any(plane: Plane, name: str) -> None:
+    """The usual one but for each strange value of one of its keys, and without it."""
+    for value in NEARLY[name]:
+        settles(plane, {**USUAL, name: value}, Asked.DEFAULT)
+    settles(plane, {key: value for key, value in USUAL.items() if key != name}, Asked.FLEX)
+
+
+def settles(plane: Plane, said: dict[str, Any], asked: Asked) -> None:
+    """A line settles what the long way makes of it, once."""
     facts = plane.facts(plane.new_id(), "acme", "chat", asked, "lagos")
     decision = plane.decide(facts)
     assert decision is not None
@@ -178,5 +201,6 @@ def test_the_usual_line_is_settled_as_any(plane: Plane, said: dict[str, Any], as
     booked, outcome = plane.book._ended[-1]
     assert booked == decision
     assert outcome == wanted._replace(ended_s=outcome.ended_s)
+    assert type(outcome.attempts) is int
     assert facts.id not in plane.book.in_flight
     assert not plane.book.handed

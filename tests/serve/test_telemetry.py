@@ -37,6 +37,7 @@ from wattlas.serve.metrics import metrics_text
 from wattlas.serve.plane import open_plane
 from wattlas.serve.run import check_files, store_of
 from wattlas.serve.table import Place
+from wattlas.serve.telemetry import Telemetry
 from wattlas.serve.totals import MetricTotals
 
 
@@ -48,7 +49,7 @@ class Collector(ThreadingHTTPServer):
         self.daemon_threads = True
         self.got: list[bytes] = []
         self.traces: list[bytes] = []
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
 
 class _Taking(BaseHTTPRequestHandler):
@@ -294,6 +295,20 @@ def test_a_request_is_told_as_spans(
         assert tokens == ([row.tokens_in, row.tokens_out] if row.method == "usage" else [])
     assert [row.method == "usage" for row in rows] == [True, True, False]
     assert sorted(faults) == [False, False, False, True]
+
+
+@pytest.mark.acceptance
+def test_a_collector_is_told_as_often_as_asked_for(collector: Collector) -> None:
+    """Metrics and spans alike, and no sending takes longer than five seconds."""
+    pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
+    telemetry = Telemetry(f"http://127.0.0.1:{collector.server_port}", 7.0, True)
+    assert telemetry._spans is not None
+    (reader,) = telemetry._provider._metric_readers
+    (spans,) = telemetry._spans._provider._active_span_processor._span_processors
+    assert reader._export_interval_millis == spans._batch_processor._schedule_delay_millis == 7000
+    for exporter in (reader._exporter, spans._batch_processor._exporter):
+        assert exporter._client._timeout == 5.0
+    telemetry.close()
 
 
 @pytest.mark.acceptance

@@ -51,14 +51,15 @@ def command(
     from wattlas.data.whole_file import write_text
     from wattlas.model.geography import is_timezone
 
-    if (country is None) == (metro is None):
+    told = [(k, v) for k, v in (("country", country), ("metro", metro)) if v is not None]
+    if len(told) != 1:
         raise UsageError("Name one of --country and --metro: the column that says who asked.")
     if time_zone and not is_timezone(time_zone):
         raise UsageError(f"--time-zone {time_zone} is no IANA time zone, e.g. Europe/Berlin.")
     table = into / TABLE
     try_file(table)
-    place = "country" if metro is None else "metro"
-    columns = LogColumns(time, country or metro or "", class_, tokens_in, tokens_out, time_zone)
+    ((place, column),) = told
+    columns = LogColumns(time, column, class_, tokens_in, tokens_out, time_zone)
     with progress("Reading"):
         zones = timezones_of(metros, place)
         logged = read_log(logs, columns, zones, each_day=each_day, unplaced=unplaced)

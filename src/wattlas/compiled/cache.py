@@ -21,7 +21,6 @@ from numba.core.caching import (
     CompileResultCacheImpl,
     FunctionCache,
     NullCache,
-    _Cache,
     _CacheLocator,
 )
 
@@ -67,14 +66,14 @@ def compile_together(dispatcher: Any, caller: Callable[[], None]) -> bool:
         return call_apart(caller, dict(os.environ))
 
 
-class KeptCode(_Cache):
-    """The cache of one function. The folder is looked for at the first call, not at import."""
+class KeptCode:
+    """The cache of one function, as numba's dispatcher asks for it. The folder is looked for at the
+    first call, not at import."""
 
     def __init__(self, dispatcher: Any, *, apart: bool) -> None:
         self._dispatcher = dispatcher
         self._apart = apart
         self._found: Any = None
-        self._enabled = True
 
     @property
     def _numba(self) -> Any:
@@ -98,8 +97,6 @@ class KeptCode(_Cache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Code for these arguments, None where there is none that can be read."""
-        if not self._enabled:
-            return None
         code, path = self._read(sig, target_context), self.cache_path
         if code is not None or not self._apart or path is None or MARK in os.environ:
             return code
@@ -128,17 +125,9 @@ class KeptCode(_Cache):
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep code for these arguments where it can be kept."""
-        if self._enabled and is_unchanged() and is_bytecode_current():
+        if is_unchanged() and is_bytecode_current():
             with suppress(OSError):
                 self._numba.save_overload(sig, data)
-
-    def enable(self) -> None:
-        """Read and write from now on."""
-        self._enabled = True
-
-    def disable(self) -> None:
-        """Neither read nor write from now on."""
-        self._enabled = False
 
     def flush(self) -> None:
         """Forget what is kept of this function."""

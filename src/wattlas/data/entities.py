@@ -219,8 +219,6 @@ def unknown_ids(table: SourceTable, frame: pl.DataFrame, entities: Entities) -> 
     """Ids of a table that no section knows. A pack may hold more than is used."""
     known = [e.id for e in entities.every]
     for column in (c.name for c in table.schema.columns if c.refers == entities.section):
-        if {*frame[column].unique().to_list(), None} <= {*known, None}:
-            continue
         strange = frame.filter(~pl.col(column).is_in(known)).unique(column, keep="first")
         for name, row in strange.sort(ROW).select(column, ROW).iter_rows():
             if not table.shared:

@@ -52,8 +52,7 @@ def read_profiles(source: str | Path, base: Path | None = None) -> tuple[Operati
         raise InputError(absent)
     known = [name for name in table.columns if name in LOOKED_AT]
     table = replace(table, frame=table.frame.select(ROW, *known))
-    document = Document({}, file=table.label)
-    points, problems = gather(document, PROFILES.name, Points(), table)
+    points, problems = gather(Document({}), PROFILES.name, Points(), table)
     problems += [p for point in points.every for p in incomplete(point, any_class=True)]
     problems += _falling(table, points)
     if not points.every and not problems:

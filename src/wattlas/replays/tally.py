@@ -91,8 +91,6 @@ def totals_of(scenario: Scenario, sums: dict[str, np.ndarray]) -> Totals:
         return np.asarray(summed.reshape(shape), dtype=float)
 
     used = grid(spot[on], gpu_h[on], r, t)
-    over = np.maximum(used - instance.capacity * scenario.hours.hours, 0.0)
-    bought = np.where(instance.surplus > 0, np.where(over > 1e-12 * used, over, 0.0), 0.0)
     account = Account(
         instance,
         it_kwh=grid(spot[on], kwh[on], r, t),
@@ -101,15 +99,16 @@ def totals_of(scenario: Scenario, sums: dict[str, np.ndarray]) -> Totals:
         unserved=grid(
             source[gone] * t + index["hour"][gone], sums["requests"][gone], instance.sources, t
         ),
-        bought_gpu_h=bought.sum(axis=1),
+        bought_gpu_h=np.zeros(r),  # paid for below: by what ran, not by requests
     )
     links = SourceFlows(
         index["hour"], source, np.where(gone, UNSERVED, index["region"]), index["point"],
         sums["requests"] / scenario.hours.hours[index["hour"]],
     )  # fmt: skip
     totals = account.totals(links if scenario.frictions.couples else None)
-    by_region = used.sum(axis=1)
-    paid = scenario.used_usd_per_gpu_h @ by_region
+    over = np.maximum(used - instance.capacity * scenario.hours.hours, 0.0)
+    bought = np.where(instance.surplus > 0, np.where(over > 1e-12 * used, over, 0.0), 0.0)
+    paid = scenario.used_usd_per_gpu_h @ used.sum(axis=1)
     surplus = np.where(scenario.buys_surplus, scenario.on_demand_usd_per_gpu_h, 0.0)
     return replace(
         totals,

@@ -131,7 +131,6 @@ class Handler(BaseHTTPRequestHandler):
 class ResultsServer(ThreadingHTTPServer):
     """A results folder on one port of this machine. `port` 0 takes a free one."""
 
-    daemon_threads = True
     pages: Pages
 
     def __init__(self, results: Results, port: int = 0) -> None:

@@ -38,7 +38,7 @@ class Telemetry:
         from opentelemetry.sdk.resources import Resource
 
         exporter = OTLPMetricExporter(f"{endpoint.rstrip('/')}/v1/metrics", timeout=SENT_WITHIN_S)
-        reader = PeriodicExportingMetricReader(exporter, every_s * 1000.0, SENT_WITHIN_S * 1000.0)
+        reader = PeriodicExportingMetricReader(exporter, every_s * 1000.0)
         resource = Resource({"service.name": "wattlas", "service.version": __version__})
         self._provider = MeterProvider([reader], resource, shutdown_on_exit=False)
         meter = self._provider.get_meter("wattlas", __version__)

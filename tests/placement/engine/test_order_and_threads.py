@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from generate import KINDS, make
 
-from wattlas.placement.engine import HourlyProgram, is_compiled, solve_program, verify, warm_up
+from wattlas.placement.engine import (
+    HourlyProgram,
+    is_compiled,
+    solve,
+    solve_program,
+    verify,
+    warm_up,
+)
+from wattlas.placement.engine.opening import Meter, _Opening, solve_opening
 
 HOURS = 24
 
@@ -33,6 +41,31 @@ def test_any_order_chunking_and_thread_count_gives_the_same_objective(kind: str)
         np.testing.assert_allclose(
             alone.objective[0], whole.objective[t], rtol=1e-10, atol=1e-12 * size
         )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_blocks_of_hours_give_the_same(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hours of a placement and sums over budgets, with every hour in one call or a few at a time;
+    what is done is told hour by hour."""
+    program = make(kind, 77, HOURS)
+    sources, regions, points, _, _ = program.sizes
+    draw = np.random.default_rng(3)
+    opens = draw.integers(0, 5, (sources, regions, points)).astype(float)
+    weight, x = draw.uniform(1.0, 2.0, HOURS), np.array([1.0, 2.0, 4.0])
+    count = Meter(np.zeros((regions, HOURS)), np.ones(opens.shape), np.ones(sources))
+    whole, summed = solve_program(program), solve_opening(program, opens, x, [count], weight)
+    monkeypatch.setattr(solve, "_BLOCK", 5)
+    monkeypatch.setattr(_Opening, "block", 5)
+    few, done = solve_program(program), list[int]()
+    parts = solve_opening(program, opens, x, [count], weight, progress=done.append)
+    np.testing.assert_array_equal(few.hours, whole.hours)
+    np.testing.assert_allclose(few.objective, whole.objective, rtol=1e-10)
+    assert done == [5, 5, 5, 5, 4]
+    assert parts.left.tolist() == summed.left.tolist()
+    np.testing.assert_allclose(parts.total, summed.total, rtol=1e-10)
+    served = np.setdiff1d(np.arange(HOURS), summed.left)
+    demand = program.demand[:, served].sum(axis=0) @ weight[served]
+    np.testing.assert_allclose(summed.total, demand, rtol=1e-9)
 
 
 @pytest.mark.parametrize("kind", KINDS)

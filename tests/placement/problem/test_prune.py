@@ -24,7 +24,7 @@ from wattlas.placement.hour.highs_hour import Highs
 from wattlas.placement.hour.protocol import HourProblem
 from wattlas.placement.hour.prune import pruned
 from wattlas.placement.problem.instance import build_instance
-from wattlas.placement.problem.unit_values import carbon, cost
+from wattlas.placement.problem.unit_values import carbon, cost, zero
 
 
 @given(scenarios(objectives=objectives(), max_regions=3))
@@ -118,3 +118,19 @@ def test_points_that_caps_count_apart_are_not_alike() -> None:
         some = tuple(replace(cap, window=window) for cap in caps)
         s = replace(uneven(tight=1.3), share_caps=some)
         assert plan(s).objective == pytest.approx(oracle_plan(s).objective, rel=1e-7)
+        instance = build_instance(s)
+        left = pruned(instance, (zero(instance),), np.arange(s.hours.count))
+        gone = np.argwhere(instance.allowed & ~left.allowed)
+        assert len(gone)
+        for q, r, o in gone:
+            k, gpu_h = instance.klass[q], instance.gpu_h[q]
+            assert any(
+                counted(s, k, b) <= counted(s, k, o) and gpu_h[b] <= gpu_h[o]
+                for b in np.flatnonzero(left.allowed[q, r])
+            )
+
+
+def counted(s: Scenario, klass: int, point: int) -> set[str]:
+    """The caps that count a request of a class at a point as degraded."""
+    k, o = s.classes[klass].id, s.points[point].id
+    return {cap.id for cap in s.share_caps if k in cap.classes and o in cap.points}

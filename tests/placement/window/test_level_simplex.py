@@ -152,17 +152,20 @@ def holds(w: LevelWindow, answer: LevelAnswer) -> np.ndarray:
 @pytest.mark.parametrize("ties", [False, True])
 def test_windows_that_roll_on_are_optimal(came: float, ties: bool, look: int) -> None:
     """From nothing and from the last one, whether what was planned came or not; also where their
-    last hours are settled first."""
+    last hours are settled first. From the last one that takes few pivots."""
+    pivots = 0
     for seed in range(12 if look == LOOK else 6):
         whole = world(seed, ties=ties, hours=look + 5)
         kept, before = None, None
         for first in range(6):
             w = window(whole, first, before, look)
-            assert kept is None or kept.fits(w)
+            assert kept is None or (kept.shared(w) == (1, look - 1) and kept.agrees(w))
             answer = solve_level_window(w, kept)
             assert answer is not None
+            pivots += 0 if kept is None else answer.pivots
             flow, kept = holds(w, answer), answer.kept
             before = w.levels(flow)[0] * came
+    assert 0 < pivots < (250 if look == DEEP and not ties else 450), "158 to 364 are needed"
 
 
 def test_other_right_hand_sides_are_met_from_an_optimal_basis() -> None:
@@ -191,7 +194,7 @@ def test_other_right_hand_sides_are_met_from_an_optimal_basis() -> None:
         assert (flow.sum(axis=1) <= other.capacity + 1e-9).all() or least(other) == np.inf
         if least(other) < np.inf:
             assert paid(other, np.maximum(flow, 0.0)) == pytest.approx(least(other), rel=1e-8)
-    assert pivots > 100
+    assert 100 < pivots < 160, "to the wrong side and back takes 184"
 
 
 def test_several_hours_may_pass_between_two_windows() -> None:
@@ -205,7 +208,8 @@ def test_several_hours_may_pass_between_two_windows() -> None:
         later = window(whole, 2, before)
         dearer = replace(later, cost=later.cost + 0.1, start_cost=1.5 * later.start_cost)
         for w in (later, dearer, replace_hours(later, 2)):
-            assert first.kept.fits(w)
+            assert first.kept.shared(w)[0] == 2
+            assert first.kept.agrees(w)
             answer = solve_level_window(w, first.kept)
             assert answer is not None
             holds(w, answer)
@@ -262,19 +266,20 @@ def test_only_a_window_that_says_the_same_fits() -> None:
     assert answer.flow is not None
     kept, level = answer.kept, window(whole, 1, None).levels(answer.flow)[0]
     good = window(whole, 2, level)
-    assert kept.fits(good)
     assert kept.shared(good) == (1, 3)
+    assert kept.agrees(good)
     more, models = good.demand * 1.0, len(good.start_cost[0])
     more[1, 0] += 1e-6
     last = good.demand * 1.0
     last[3, 0] += 1.0
-    assert kept.fits(replace(good, demand=last)), "the new hour may say what it likes"
-    assert not kept.fits(replace(good, demand=more))
-    assert not kept.fits(replace(good, capacity=good.capacity * 1.1))
-    assert not kept.fits(replace(good, before=None))
-    assert not kept.fits(replace(good, model=(good.model + 1) % max(models, 2)))
-    assert not kept.fits(window(whole, 1, level)), "there is no hour before it"
-    assert not kept.fits(window(whole, 5, level)), "there is no hour in common"
-    assert not kept.fits(replace(good, offset=good.offset + np.array([0, 1, 1, 1])))
+    assert kept.agrees(replace(good, demand=last)), "the new hour may say what it likes"
+    assert not kept.agrees(replace(good, demand=more))
+    assert not kept.agrees(replace(good, capacity=good.capacity * 1.1))
+    assert not kept.agrees(replace(good, before=None))
+    assert not kept.agrees(replace(good, model=(good.model + 1) % max(models, 2)))
+    assert kept.shared(window(whole, 1, level)) == (0, 0), "there is no hour before it"
+    assert kept.shared(window(whole, 5, level)) == (0, 0), "there is no hour in common"
+    assert kept.shared(replace(good, offset=good.offset + np.array([0, 1, 1, 1]))) == (0, 0)
     fewer = (good.demand[:, 1:], good.cost[:, 1:], good.model[1:])
-    assert not kept.fits(replace(good, demand=fewer[0], cost=fewer[1], model=fewer[2]))
+    other = replace(good, demand=fewer[0], cost=fewer[1], model=fewer[2])
+    assert kept.shared(other) == (0, 0)

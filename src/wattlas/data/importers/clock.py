@@ -171,7 +171,7 @@ def _of_numbers(
 def _numbering(files: Sequence[Raw], clock: Clock) -> str:
     """Whether hours are counted from midnight; days on which the clock changes tell."""
     rows = pl.concat([dated(file, clock) for file in files]).drop_nulls()
-    days = rows.group_by("day").agg(top=pl.col("n").max(), low=pl.col("n").min())
+    days = rows.group_by("day").agg(top=pl.col("n").max()).sort("day")
     span = _day_min(days["day"], clock.zone) // int(clock.step_min or HOUR_MIN)
     usual = 24 * HOUR_MIN // int(clock.step_min or HOUR_MIN)
     days = days.with_columns(span=span, last=pl.col("top") + int(clock.stamps == "begin"))

@@ -70,8 +70,8 @@ def claim_of(
     over = {}
     for name, rows in hourly_rows(part).items():
         excess, size = rows.excess(solution.flows)
-        room = ROOM * size.max(axis=0, initial=0.0)  # dust of a large row is none in a small one
-        over[name] = np.where(excess > room, excess, 0.0).max(axis=1, initial=0.0)
+        room = ROOM * size.max(axis=0)  # dust of a large row is none in a small one
+        over[name] = np.where(excess > room, excess, 0.0).max(axis=1)
     lost = _lost(part, solution.flows)
     demanded = float((part.demand * part.hours).sum())
     used, size = _used(whole, limits, _in_whole(part, solution.flows, whole, steps))

@@ -197,7 +197,7 @@ def along_budgets(
 def walk_open(
     p: Program, tariffs: F8, demands: F8, limits: F8, b: Working, w: Scratch, budgets: Budgets,
     keys: I4, basics: I4, answer: HourlyOutput, sums: MeterSums,
-    status: I8, warm: bool, most: int,
+    status: I8, most: int,
 ) -> int:  # fmt: skip
     """Add every hour's meters at every budget to sums.total[M, N]; returns programs solved.
 
@@ -207,8 +207,7 @@ def walk_open(
     programs = 0
     for t in range(demands.shape[0]):
         h = Hour(tariffs[t], demands[t], limits[t])
-        if t > 0 or warm:
-            load_basis(p, tariffs.shape[2], b, w, keys, basics)
+        load_basis(p, tariffs.shape[2], b, w, keys, basics)
         solved = along_budgets(p, h, b, w, budgets, keys, basics, answer, sums, t, most)
         programs += abs(solved)
         if solved > 0:
@@ -279,7 +278,6 @@ class _Opening:
         self.static /= scaled.per_unit[:, None, None]
         self.bench = Bench(scaled)
         self.basis = Basis.empty(1, sources, scaled.rows)
-        self.warm = False
 
     def solve(self, hours: Hours, progress: Callable[[int], None] | None) -> OpenedTotals:
         """All hours of the thread, block by block, hot all along."""
@@ -329,10 +327,8 @@ class _Opening:
                 total=total,
             ),
             status,
-            self.warm,
             MAX_PIVOTS,
         )
-        self.warm = True
         return status, int(programs)
 
 

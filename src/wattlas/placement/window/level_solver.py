@@ -93,13 +93,11 @@ def solve(
     if not is_time(held):
         return None
     window = LevelTerms(layout, cost, tied[0])
-    if held.kept is not None and not held.kept.fits(window.levels):
-        follows = held.kept.shared(window.levels) is not None
-        if follows and held.kept.window.shape[1:] == window.levels.shape[1:]:
-            held.failed()
-            return None
-        held.kept = None
-    answer = solve_level_window(window.levels, held.kept)
+    kept = held.kept
+    if kept is not None and not any(kept.shared(window.levels)):
+        kept = None
+    agrees = kept is None or kept.agrees(window.levels)
+    answer = solve_level_window(window.levels, kept) if agrees else None
     if answer is None:
         held.failed()
         return None

@@ -72,25 +72,24 @@ class KeptLevels:
     row_weight: np.ndarray
     benches: Mapping[int, WindowBench]
 
-    def shared(self, window: LevelWindow) -> tuple[int, int] | None:
-        """How many hours lie before a window, at least one, and how many both have; None where that
-        is none, or they do not follow each other alike."""
-        skipped = int(np.searchsorted(self.window.offset, window.offset[0]))
-        count = min(len(self.window.offset) - skipped, len(window.offset))
-        if skipped < 1 or count < 1:
-            return None
-        alike = self.window.offset[skipped : skipped + count] == window.offset[:count]
-        return (skipped, count) if alike.all() else None
+    def shared(self, window: LevelWindow) -> tuple[int, int]:
+        """How many hours lie before a window, at least one, and how many both have; 0 where that is
+        none, they do not follow each other alike, or are of other sources, regions or models."""
+        old = self.window
+        skipped = int(np.searchsorted(old.offset, window.offset[0]))
+        count = min(len(old.offset) - skipped, len(window.offset))
+        if skipped < 1 or count < 1 or window.shape[1:] != old.shape[1:]:
+            return 0, 0
+        alike = old.offset[skipped : skipped + count] == window.offset[:count]
+        return (skipped, count) if alike.all() else (0, 0)
 
-    def fits(self, window: LevelWindow) -> bool:
-        """Whether a window has hours of this one, and says of them what this one said."""
-        shared, old = self.shared(window), self.window
-        if shared is None or window.before is None or window.shape[1:] != old.shape[1:]:
-            return False
-        skipped, count = shared
+    def agrees(self, window: LevelWindow) -> bool:
+        """Whether a window with hours of this one says of them what this one said."""
+        (skipped, count), old = self.shared(window), self.window
         few = slice(skipped, skipped + count)
         return (
-            bool((window.model == old.model).all())
+            window.before is not None
+            and bool((window.model == old.model).all())
             and _same(window.demand[:count], old.demand[few])
             and _same(window.capacity[:count], old.capacity[few])
         )

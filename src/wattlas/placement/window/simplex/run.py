@@ -41,7 +41,8 @@ window."""
 
 
 def solve_level_window(window: LevelWindow, kept: KeptLevels | None = None) -> LevelAnswer | None:
-    """Solve a window, from one that it fits or from nothing; None where that was given up."""
+    """Solve a window, from one that shares hours and agrees with it, or from nothing; None
+    where that was given up."""
     run = _Run(window, kept)
     return run.answer() if run.begin() else None
 
@@ -62,7 +63,7 @@ class _Run:
         self.plain, self.kept = window, kept
         self.units = _units(window) if kept is None else kept.units
         self.benches = {} if kept is None else dict(kept.benches)
-        self.skipped, self.count = (0, 0) if kept is None else kept.shared(window) or (0, 0)
+        self.skipped, self.count = (0, 0) if kept is None else kept.shared(window)
         self.noise = self._noise()
         self.exact = self._scaled()
         self.off = self._little_off()
@@ -188,9 +189,8 @@ class _Run:
 
     def _bench(self, hours: int) -> WindowBench:
         """Room for so many hours."""
-        shape = self.plain.shape
-        if hours not in self.benches or self.benches[hours].shape[1:] != shape[1:]:
-            self.benches[hours] = WindowBench(hours, *shape[1:])
+        if hours not in self.benches:
+            self.benches[hours] = WindowBench(hours, *self.plain.shape[1:])
         return self.benches[hours]
 
     def _from_kept(self) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
