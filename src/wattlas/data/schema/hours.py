@@ -5,6 +5,8 @@ from __future__ import annotations
 from wattlas.data.schema.columns import CellKind, ColumnSchema, TableSchema
 
 TIME = "time_utc"
+PARTS = (60, 30, 20, 15, 10, 5)
+"""Steps that hours are made of, minutes."""
 _TIME = ColumnSchema(TIME, "time", "Beginning of the step, UTC.", "both")
 _ZONE = ColumnSchema("zone", need="both")
 _METRO = ColumnSchema("metro", need="both", refers="metros")
