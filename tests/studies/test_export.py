@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import time
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -20,7 +21,7 @@ from ruamel.yaml import YAML
 from tests.acceptance.small_world import small_world
 from tests.examples import examples
 from tests.fleets import CLASSES, POINTS, binding_capacity
-from tests.serve.live import configuration, schedule
+from tests.serve.live import configuration, renamed, schedule
 from wattlas.cli import run
 from wattlas.data.scenario_file import load
 from wattlas.data.whole_file import write_texts
@@ -29,12 +30,18 @@ from wattlas.model.endpoints import Address, Endpoint, Endpoints, address_of
 from wattlas.model.scenario import Scenario
 from wattlas.placement.compare.baselines import baseline
 from wattlas.placement.problem.instance import build_instance
+from wattlas.serve.config import read_config
+from wattlas.serve.gateway.tell import decided_headers
+from wattlas.serve.schedule import read_schedule
+from wattlas.serve.table import place_of
 from wattlas.studies.export import litellm
 from wattlas.studies.export.envoy import ROUTES_FILE, _part, bootstrap
 from wattlas.studies.export.files import folder_files, single_file
 from wattlas.studies.export.gateways import Setting
 from wattlas.studies.export.httproute import ai_gateway_routes, http_routes
 from wattlas.studies.export.listings import sentences, weights_table
+from wattlas.studies.export.live_envoy import live_bootstrap
+from wattlas.studies.export.live_litellm import live_config
 from wattlas.studies.export.llmd import peers
 from wattlas.studies.export.rounding import TOTAL, Route, routes, whole_weights, worst_rounding
 from wattlas.studies.export.weights import Weights, weights
@@ -311,6 +318,41 @@ def test_envoy_reads_a_name_with_a_percent_sign_as_it_is() -> None:
         told = {each["header"]["key"]: each["header"]["value"] for each in made[name]}
         assert told == {"x-wattlas-region": "a%%b", "x-wattlas-point": "100%%"}
     assert made["weight"] == 7
+
+
+def test_odd_names_of_places_are_told_and_matched_alike(tmp_path: Path) -> None:
+    """Routes of Envoy match what decisions say in headers, a cluster is of one place, and so is a
+    deployment of LiteLLM; no name is a format."""
+    names = {"oslo": "a/b", "austin": "a", "large": "c é", "small": "b/100% c"}
+    upstreams = {name: {"url": "http://x:1"} for name in ("a/b", "a")}
+    config = configuration({}, upstreams=upstreams, access_log="a.log", decisions={"socket": "s"})
+    (tmp_path / "serve.yaml").write_text(json.dumps(config))
+    (tmp_path / "schedule.json").write_text(json.dumps(renamed(schedule(), names)))
+    read = read_config(tmp_path / "serve.yaml"), read_schedule(tmp_path / "schedule.json")
+    made = live_bootstrap(*read, "x:1", time.time())["static_resources"]
+    clusters = [each["name"] for each in made["clusters"]]
+    places = {place_of(name) for name in clusters[:-1]}
+    assert places == read[1].places
+    assert len({*clusters}) == len(clusters) == 4
+    (manager,) = made["listeners"][0]["filter_chains"][0]["filters"]
+    *own, undecided, _ = manager["typed_config"]["route_config"]["virtual_hosts"][0]["routes"]
+    for route in own:
+        place = place_of(route["route"]["cluster"])
+        assert place is not None
+        told = {name.decode(): v.decode() for name, v in decided_headers(False, place, "", "")}
+        for header in route["match"]["headers"]:
+            assert header["string_match"]["exact"] == told[header["name"]]
+    assert {place_of(route["route"]["cluster"]) for route in own} == places
+    for part in undecided["route"]["weighted_clusters"]["clusters"]:
+        added = [each["header"]["value"] for each in part["response_headers_to_add"]][2:]
+        place = place_of(part["name"])
+        assert place is not None
+        told = {name.decode(): v.decode() for name, v in decided_headers(False, place, "", "")}
+        wanted = [told[f"x-wattlas-{word}"] for word in ("region", "point")]
+        assert [value.replace("%%", "%") for value in added] == wanted
+        assert all(value.count("%") % 2 == 0 for value in added)
+    ids = [each["model_info"]["id"] for each in live_config(*read)["model_list"]]
+    assert len({*ids}) == len(ids) == 3
 
 
 def test_peers_of_llm_d_are_those_that_the_table_leads_to(hourly: Weights) -> None:

@@ -27,7 +27,7 @@ from wattlas.serve.decision import (
     settle_as_decided,
 )
 from wattlas.serve.plane import Plane
-from wattlas.serve.table import Place
+from wattlas.serve.table import Place, place_of, slashed
 
 POLL_S = 0.05
 PER_LINE_S, LONGER_S = 0.001, 0.15
@@ -161,7 +161,7 @@ class EnvoyLog:
         place = decision.place
         known = names.get(place)
         if known is None:
-            known = names[place] = f"{place.region}/{place.point}", plane.model_of(place.point)
+            known = names[place] = slashed(*place), plane.model_of(place.point)
         if get("cluster") != known[0]:
             return False
         per_token = STREAMED_BYTES_PER_TOKEN if _streamed(said) else BYTES_PER_TOKEN
@@ -193,14 +193,9 @@ class EnvoyLog:
     def _place(self, cluster: Any) -> Place | None:
         """The place that served, by the name of its cluster: region/point."""
         name = cluster if type(cluster) is str else ""
-        place = self._places.get(name)
-        if place is None:
-            region, slash, point = name.partition("/")
-            if not slash:
-                return None
-            place = Place(region, point)
-            if len(self._places) < MOST_PLACES:
-                self._places[name] = place
+        place = self._places.get(name) or place_of(name)
+        if place is not None and len(self._places) < MOST_PLACES:
+            self._places[name] = place
         return place
 
 

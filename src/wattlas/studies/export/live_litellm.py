@@ -8,7 +8,7 @@ from typing import Any
 from wattlas.errors import UsageError
 from wattlas.serve.config import ServeConfig
 from wattlas.serve.schedule import Schedule
-from wattlas.serve.table import Place
+from wattlas.serve.table import Place, slashed
 from wattlas.studies.export.litellm import PROVIDER
 
 MODULE = "wattlas_litellm"
@@ -70,7 +70,7 @@ def _deployment(
             "api_key": key,
         },
         "model_info": {
-            "id": "/".join((name, *place)),
+            "id": slashed(name, *place),
             "region": place.region,
             "point": place.point,
             "fallback": fallback,
