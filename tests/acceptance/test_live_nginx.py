@@ -118,10 +118,10 @@ class Behind:
 @pytest.fixture(scope="module")
 def program() -> str:
     """nginx."""
-    found = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
-    if found is None:
+    path = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
+    if path is None:
         pytest.skip("no nginx")
-    return found
+    return path
 
 
 @pytest.fixture(scope="module")
