@@ -22,7 +22,8 @@ from wattlas.errors import InputError, UsageError
 from wattlas.replays.arrivals.trace import open_trace
 from wattlas.serve import corrections
 from wattlas.serve.accounts import rows_of
-from wattlas.serve.corrections import HOUR_US, Revised, of_energy, of_signals
+from wattlas.serve.corrected_rows import HOUR_US
+from wattlas.serve.corrections import Revised, of_energy, of_signals
 from wattlas.serve.decision import Asked, Decision, End, Facts, Reason, Settlement
 from wattlas.serve.ledger.journal import Batch, ContractWindow, Row
 from wattlas.serve.ledger.sqlite import SqliteStore

@@ -14,7 +14,8 @@ from tests.examples import examples
 from tests.serve.test_corrections import HOURS_US, MONTH, NOW_US, REQUESTS, leads, made_rows
 from wattlas.cli import run
 from wattlas.errors import InputError, UsageError
-from wattlas.serve.corrections import Revised, of_energy, of_signals, shared
+from wattlas.serve.corrected_rows import shared
+from wattlas.serve.corrections import Revised, of_energy, of_signals
 from wattlas.serve.ledger.journal import Batch, Row
 from wattlas.serve.ledger.sqlite import SqliteStore
 from wattlas.serve.metered_hours import of_meters

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from wattlas.errors import UsageError
-from wattlas.serve.corrections import HOUR_US, OWN, Journal, Members, now_us, of_group, shared
+from wattlas.serve.corrected_rows import HOUR_US, OWN, Journal, Members, shared
+from wattlas.serve.corrections import now_us, of_group
 from wattlas.serve.ledger.journal import Batch, Row, Store
 from wattlas.serve.meters import is_odd
 from wattlas.serve.statements import SUMS
