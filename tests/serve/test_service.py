@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import time
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
-from tests.serve.live import ADMIN, KEYS, TOKEN, Live, configuration, schedule
+from tests.serve.live import ADMIN, KEYS, TOKEN, Live, configuration, digest, schedule
 from wattlas.data.whole_file import write_text
-from wattlas.errors import InputError
+from wattlas.errors import InputError, UsageError
 from wattlas.serve.decision import End, Settlement
+from wattlas.serve.edge import bound
 from wattlas.serve.ledger.journal import Row, head_after
 from wattlas.serve.run import RunningService, Watched, check_files
 from wattlas.serve.schedule import read_schedule
@@ -214,6 +217,10 @@ def test_admin_shows_metrics_and_statements(live: Live) -> None:
     assert sum(json.loads(line)[AT_MJ] for line in proof) == made["total"]["facility_mj"]
     assert call(live, "admin", "GET", "/statements/acme/2026-13.jsonl")[0] == 400
     assert call(live, "admin", "GET", "/statements/acme/2026-13.json")[0] == 400
+    for month in ("0000-01", "0001-01", "1969-12", "9999-12"):
+        status, said = call(live, "admin", "GET", f"/statements/acme/{month}.json")
+        assert (status, "no month" in said["error"]) == (400, True)
+    month = time.strftime("%Y-%m", time.gmtime())
     assert call(live, "admin", "GET", f"/statements/nobody/{month}.json")[0] == 404
     status, text = call(live, "admin", "GET", "/metrics")
     assert 'wattlas_decisions_total{reason="saving"}' in text
@@ -221,14 +228,48 @@ def test_admin_shows_metrics_and_statements(live: Live) -> None:
     assert 'wattlas_degraded_share_ratio{contract="green",tenant="acme",window="all"}' in text
 
 
+def test_tenants_and_tokens_may_have_any_letters(tmp_path: Path) -> None:
+    """A tenant whose name has a slash has statements, and a token beyond ASCII is known."""
+    live = Live(tmp_path)
+    tenants = {"a/b é": {"keys_sha256": [digest("sk-ab")]}}
+    live.start(tenants=tenants, admin={"listen": "127.0.0.1:0", "token_sha256": digest("tökén")})
+    try:
+        token = "Bearer tökén".encode().decode("latin-1")
+        path = f"/statements/{quote('a/b é', safe='')}/2026-11.json"
+        status, made = call(live, "admin", "GET", path, authorization=token)
+        assert (status, made["tenant"]) == (200, "a/b é")
+        assert call(live, "admin", "GET", path, authorization="Bearer token")[0] == 401
+    finally:
+        live.stop()
+        live.end()
+
+
+def test_a_socket_that_is_served_is_not_taken(tmp_path: Path) -> None:
+    """Of a process that lives; that of one that has ended is."""
+    path = tmp_path / "s"
+    with bound(None, path) as first:
+        first.listen()
+        with pytest.raises(UsageError, match="in use"):
+            bound(None, path)
+        with socket.socket(socket.AF_UNIX) as asking:
+            asking.connect(str(path))
+    with bound(None, path) as second:
+        assert second.getsockname() == str(path)
+
+
 def test_no_client_makes_a_label(live: Live) -> None:
-    """What a reporter calls the model asked for is `other` in the metrics."""
+    """What a reporter says of models, of where a request was served and of how tokens were found is
+    `other` in the metrics where nobody configured it; its row has it."""
     for n in range(5):
-        settle(live, {"id": decide(live)["id"], "model_asked": f"bomb-{n}"})
-    live.settled()
+        bomb = f"bomb-{n}"
+        said = {"model_asked": bomb, "model": bomb, "region": bomb, "point": bomb, "method": bomb}
+        settle(live, {"id": decide(live)["id"], **said})
+    assert {row.region for row in live.settled()} == {f"bomb-{n}" for n in range(5)}
     text = call(live, "admin", "GET", "/metrics")[1]
     assert "bomb" not in text
     assert 'model_requested="other"' in text
+    assert 'region="other"' in text
+    assert 'wattlas_tokens_total{method="other"' not in text  # none were told
 
 
 def test_routing_and_health_are_shown(live: Live) -> None:

@@ -476,7 +476,9 @@ def test_files_by_hour_and_their_swap(hourly: Weights, tmp_path: Path) -> None:
         ("oslo:8000", None), ("http://a/v1", None), ("http://a:70000", None), ("", None),
         ("http://a:65535", ("a", 65535, False)), ("http://a:65536", None), ("http://a:0", None),
         ("http://a:1", ("a", 1, False)),
-        ("http://a b", None), ("ftp://a", None),
+        ("http://a b", None), ("ftp://a", None), ("http://a..b", None), ("http://.a", None),
+        (f"http://{'a' * 63}.b.", (f"{'a' * 63}.b.", 80, False)), (f"http://{'a' * 64}.b", None),
+        (f"http://{'a.' * 127}a", None),
     ],
 )  # fmt: skip
 def test_addresses(url: str, found: tuple[str, int, bool] | None) -> None:

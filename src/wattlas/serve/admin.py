@@ -34,7 +34,7 @@ def admin_app(
     def guarded(handler: Handler) -> Handler:
         async def checked(request: Request) -> Response:
             given = request.headers.get("authorization", "").removeprefix("Bearer ")
-            if digest and not hmac.compare_digest(sha256(given.encode()).digest(), digest):
+            if digest and not hmac.compare_digest(sha256(given.encode("latin-1")).digest(), digest):
                 return JSONResponse({"error": "The token is missing or wrong."}, 401)
             return await handler(request)
 
@@ -69,7 +69,7 @@ def admin_app(
         routes=[
             Route("/metrics", guarded(show_metrics)),
             Route("/healthz", guarded(show_health)),
-            Route("/statements/{tenant}/{month}", guarded(show_statement)),
+            Route("/statements/{tenant:path}/{month}", guarded(show_statement)),
             Route("/reload", guarded(do_reload), methods=["POST"]),
         ]
     )

@@ -41,11 +41,10 @@ from wattlas.serve.gateway.pool import WireUpstream
 from wattlas.serve.gateway.trail import Ended
 from wattlas.serve.ledger.journal import Row, Store
 from wattlas.serve.ledger.sqlite import SqliteStore
-from wattlas.serve.metrics import OTHER
 from wattlas.serve.plane import TRUE_CLOCK, Plane, PlaneClock, open_plane
 from wattlas.serve.schedule import read_schedule
 from wattlas.serve.telemetry import Telemetry
-from wattlas.serve.totals import MetricTotals
+from wattlas.serve.totals import MetricTotals, counted_as
 
 log = logging.getLogger("wattlas.serve")
 WATCH_S = 0.5
@@ -91,11 +90,12 @@ class RunningService:
 
     def _made(self, rows: Sequence[Row]) -> None:
         """Show rows to everybody who counts."""
-        self.totals.take(rows)
-        if self.telemetry is not None:
-            for row in rows:
-                known = row.model_asked in self.plane.config.document.models
-                self.telemetry.take(row if known else row._replace(model_asked=OTHER))
+        if rows:
+            counted = counted_as(rows, self.plane.known_names)
+            self.totals.take(counted)
+            if self.telemetry is not None:
+                for row in counted:
+                    self.telemetry.take(row)
         self._watch(rows)
 
     def _ended(self, ended: Ended) -> None:
