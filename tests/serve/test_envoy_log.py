@@ -97,6 +97,26 @@ def test_the_log_is_followed_over_its_rotation(live: Live, tmp_path: Path) -> No
     assert [row.tokens_out for row in rows].count(round(800 / 180)) == 4
 
 
+def test_a_log_that_cannot_be_read_is_told_once(
+    live: Live, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One that is not there yet is none; what is there and cannot be opened settles nothing."""
+    path, plane = tmp_path / "access.log", live.service.plane
+    log = EnvoyLog(plane, path)
+    assert not log._read()
+    assert plane.events["log_unreadable"] == 0
+    path.mkdir()
+    for _ in range(3):
+        assert not log._read()
+    assert plane.events["log_unreadable"] == 1
+    assert "Is a directory" in caplog.text
+    path.rmdir()
+    path.write_text(lines(live, 2))
+    log._read()
+    assert len(live.settled()) == 2
+    log._close()
+
+
 def test_lines_that_make_no_sense_are_counted(live: Live, tmp_path: Path) -> None:
     """And settle nothing; a request that nobody decided has no row."""
     log = EnvoyLog(live.service.plane, tmp_path / "access.log")

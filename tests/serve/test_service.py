@@ -17,6 +17,7 @@ import pytest
 from tests.serve.live import ADMIN, KEYS, TOKEN, Live, configuration, digest, schedule
 from wattlas.data.whole_file import write_text
 from wattlas.errors import InputError, UsageError
+from wattlas.serve import envoy_log
 from wattlas.serve.decision import End, Settlement
 from wattlas.serve.edge import bound
 from wattlas.serve.ledger.journal import Row, head_after
@@ -476,6 +477,42 @@ def test_every_problem_of_a_configuration_is_named(
         check_files(path)
     assert len(caught.value.problems) == 2
     live.end()
+
+
+def test_models_of_a_class_that_the_schedule_lacks_are_refused(tmp_path: Path) -> None:
+    """Each of their requests would be; at the start, and by a new configuration or schedule."""
+    live = Live(tmp_path)
+    live.start()
+    try:
+        urls = {region: stub.url for region, stub in live.stubs.items()}
+        models = {"llama": {"class": "chta"}}
+        live.write(configuration(urls, models=models))
+        (problem,) = live.service.plane.take_config(tmp_path / "serve.yaml")
+        assert (problem.where, problem.fix) == ("models.llama.class", "Did you mean `chat`?")
+        with pytest.raises(InputError, match="`chta` is none of the schedule's classes"):
+            check_files(tmp_path / "serve.yaml")
+        live.write(configuration(urls))
+        assert live.service.plane.take_config(tmp_path / "serve.yaml") == []
+    finally:
+        live.stop()
+        live.end()
+
+
+def test_a_bug_beside_the_requests_loses_no_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is told when it happens, and all that ended is recorded at the end."""
+    monkeypatch.setattr(envoy_log.EnvoyLog, "_read", lambda log: 1 // 0)
+    live = Live(tmp_path)
+    live.start(access_log="access.log")
+    try:
+        settle(live, {"id": decide(live)["id"]})
+        assert live.service.plane.events["work_ended"] == 1
+        assert "ZeroDivisionError" in caplog.text
+        live.stop()
+        assert len(live.rows()) == 1
+    finally:
+        live.end()
 
 
 def test_a_request_that_was_decided_belongs_to_its_window(live: Live) -> None:

@@ -8,6 +8,7 @@ what was written while it was away: the ledger takes each id once.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Sequence
 from functools import partial
@@ -28,6 +29,8 @@ from wattlas.serve.decision import (
 )
 from wattlas.serve.plane import Plane
 from wattlas.serve.table import Place, place_of, slashed
+
+log = logging.getLogger("wattlas.serve")
 
 POLL_S = 0.05
 PER_LINE_S, LONGER_S = 0.001, 0.15
@@ -65,6 +68,8 @@ class EnvoyLog:
         self._rest = b""
         self._lines = 0
         """That the last piece had."""
+        self._fault = ""
+        """Why the log cannot be read; empty where it can."""
         self._places: dict[str, Place] = {}
 
     async def run(self) -> None:
@@ -82,8 +87,10 @@ class EnvoyLog:
         if self._file is None:
             try:
                 self._file = self._path.open("rb")
-            except OSError:
+            except OSError as error:
+                self._tell(error)
                 return False
+            self._fault = ""
         piece = self._file.read(PIECE_BYTES)
         self._lines = 0
         if not piece:
@@ -94,6 +101,14 @@ class EnvoyLog:
         self.take_all(lines)
         self._lines = len(lines)
         return len(piece) == PIECE_BYTES
+
+    def _tell(self, error: OSError) -> None:
+        """Say once why the log cannot be read; one that is not there yet is none."""
+        fault = "" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
+        if fault and fault != self._fault:
+            log.error("%s cannot be read (%s): no request is settled by it", self._path, fault)
+            self._plane.events["log_unreadable"] += 1
+        self._fault = fault
 
     def _turned(self) -> bool:
         """At the end of the file: whether another stands in its place, or it was emptied."""

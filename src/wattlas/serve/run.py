@@ -14,7 +14,6 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -158,10 +157,11 @@ class RunningService:
         """Serve until stopped, and come to an orderly end."""
         limits = self.plane.config.document.limits
         keeper = asyncio.create_task(self.plane.keeper.run())
-        others = [asyncio.create_task(self._watch_files()), asyncio.create_task(self._watch_loop())]
+        works = [self._watch_files(), self._watch_loop()]
         if self.plane.config.document.access_log is not None:
             follow = EnvoyLog(self.plane, self.path.parent / self.plane.config.document.access_log)
-            others.append(asyncio.create_task(follow.run()))
+            works.append(follow.run())
+        others = [asyncio.create_task(self._told(work)) for work in works]
         serving = []
         for app, opened in self.ports.values():
             server = _server(app, limits)
@@ -176,14 +176,22 @@ class RunningService:
         await asyncio.gather(*serving)
         for task in others:
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*others, return_exceptions=True)
         self.plane.keeper.stop()
         await keeper
         await self.upstream.close()
         if self.telemetry is not None:
             await asyncio.to_thread(self.telemetry.close)
         self.close()
+
+    async def _told(self, work: Coroutine[Any, Any, None]) -> None:
+        """Work beside the requests, until it is cancelled: a bug that ends it is told at once, and
+        keeps nothing else from coming to its end."""
+        try:
+            await work
+        except Exception:
+            self.plane.events["work_ended"] += 1
+            log.exception("work beside the requests has ended, by a bug of ours")
 
     async def _watch_files(self) -> None:
         """Take files anew that were changed."""
