@@ -229,6 +229,29 @@ def test_admin_shows_metrics_and_statements(live: Live) -> None:
     assert 'wattlas_degraded_share_ratio{contract="green",tenant="acme",window="all"}' in text
 
 
+def test_a_ledger_that_does_not_answer_is_no_bug(tmp_path: Path) -> None:
+    """Statements and what is published are refused until it does."""
+    live, ledger = Live(tmp_path), tmp_path / "ledger.sqlite"
+    said = {"provider": "Acme", "methodology": "https://acme.example", "target": "api.acme"}
+    live.start(publish={**said, "least_tenants": 1})
+    paths = (
+        ("admin", "/statements/acme/2026-11.json"),
+        ("gateway", "/.well-known/sustainability-data"),
+    )
+    try:
+        ledger.rename(tmp_path / "aside")
+        ledger.mkdir()
+        for port, path in paths:
+            status, told = call(live, port, "GET", path)
+            assert (status, "ledger does not answer" in str(told)) == (503, True)
+        ledger.rmdir()
+        (tmp_path / "aside").rename(ledger)
+        assert [call(live, *each[:1], "GET", each[1])[0] for each in paths] == [200, 404]
+    finally:
+        live.stop()
+        live.end()
+
+
 def test_tenants_and_tokens_may_have_any_letters(tmp_path: Path) -> None:
     """A tenant whose name has a slash has statements, and a token beyond ASCII is known."""
     live = Live(tmp_path)

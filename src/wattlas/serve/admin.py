@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import logging
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from typing import Any
@@ -16,10 +17,13 @@ from starlette.routing import Route
 from wattlas.errors import UsageError
 from wattlas.serve.config import ListenSection
 from wattlas.serve.decisions import health
+from wattlas.serve.ledger.journal import AWAY, is_away
 from wattlas.serve.metrics import metrics_text
 from wattlas.serve.plane import Plane
 from wattlas.serve.statement_forms import FORMS
 from wattlas.serve.totals import MetricTotals
+
+log = logging.getLogger("wattlas.serve")
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -58,6 +62,11 @@ def admin_app(
             text = await run_in_threadpool(form.made, plane.store, tenant, name)
         except UsageError as error:
             return JSONResponse({"error": str(error)}, 400)
+        except Exception as error:
+            if not is_away(error):
+                raise
+            log.error("no statement: the ledger does not answer (%s)", error)
+            return JSONResponse({"error": AWAY}, 503)
         headers = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
         return Response(text, media_type=form.media_type, headers=headers)
 
