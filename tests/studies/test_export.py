@@ -25,7 +25,7 @@ from tests.serve.live import configuration, renamed, schedule
 from wattlas.cli import run
 from wattlas.data.scenario_file import load
 from wattlas.data.whole_file import write_texts
-from wattlas.errors import InfeasibleError, UsageError
+from wattlas.errors import InfeasibleError, InputError, UsageError
 from wattlas.model.endpoints import Address, Endpoint, Endpoints, address_of
 from wattlas.model.scenario import Scenario
 from wattlas.placement.compare.baselines import baseline
@@ -42,6 +42,7 @@ from wattlas.studies.export.httproute import ai_gateway_routes, http_routes
 from wattlas.studies.export.listings import sentences, weights_table
 from wattlas.studies.export.live_envoy import live_bootstrap
 from wattlas.studies.export.live_litellm import live_config
+from wattlas.studies.export.live_nginx import live_nginx
 from wattlas.studies.export.llmd import peers
 from wattlas.studies.export.rounding import TOTAL, Route, routes, whole_weights, worst_rounding
 from wattlas.studies.export.weights import Weights, weights
@@ -353,6 +354,47 @@ def test_odd_names_of_places_are_told_and_matched_alike(tmp_path: Path) -> None:
         assert all(value.count("%") % 2 == 0 for value in added)
     ids = [each["model_info"]["id"] for each in live_config(*read)["model_list"]]
     assert len({*ids}) == len(ids) == 3
+
+
+def test_litellm_asks_for_the_servers_that_are_missing(tmp_path: Path) -> None:
+    """A region without servers is told, as it is for Envoy and nginx."""
+    config = configuration({"oslo": "http://x:1"}, gateway=None, access_log="a.log")
+    config["decisions"] = {"socket": "s"}
+    (tmp_path / "serve.yaml").write_text(json.dumps(config))
+    (tmp_path / "schedule.json").write_text(json.dumps(schedule()))
+    read = read_config(tmp_path / "serve.yaml"), read_schedule(tmp_path / "schedule.json")
+    for make in (
+        lambda: live_config(*read),
+        lambda: live_bootstrap(*read, "x:1", time.time()),
+        lambda: live_nginx(*read, "x:1", time.time()),
+    ):
+        with pytest.raises(InputError, match="in `austin`, which has no endpoint"):
+            make()
+
+
+@pytest.mark.parametrize("shares", [[0.999 / 65] * 65 + [0.001], [1 / 3] * 3, [0.00004, 0.99996]])
+def test_shares_of_nginx_are_a_whole(shares: list[float], tmp_path: Path) -> None:
+    """Rounded to hundredths of a percent, each to less than one and all before the last to no more
+    than 100."""
+    names = [f"r{n:02d}" for n in range(len(shares))]
+    stated, upstreams = schedule(), {name: {"url": "http://x:1"} for name in names}
+    full = [
+        {"region": name, "point": "large", "share": part}
+        for name, part in zip(names, shares, strict=True)
+    ]
+    stated["hours"][0]["sets"] = [{"metro": "lagos", "class": "chat", "full": full}]
+    stated |= {"regions": {name: {"pue": 1.1} for name in names}, "usual": {}}
+    stated["hours"][0]["signals"] = {}
+    config = configuration({}, upstreams=upstreams, access_log="a", decisions={"socket": "s"})
+    (tmp_path / "serve.yaml").write_text(json.dumps(config))
+    (tmp_path / "schedule.json").write_text(json.dumps(stated))
+    read = read_config(tmp_path / "serve.yaml"), read_schedule(tmp_path / "schedule.json")
+    text = live_nginx(*read, "x:1", time.time())
+    told = {int(n): float(part) for part, n in re.findall(r"([\d.]+)% place_(\d+);", text)}
+    assert sum(told.values()) <= 100.0 + 1e-9
+    for n, part in enumerate(shares[:-1]):
+        assert told.get(n, 0.0) == pytest.approx(100 * part, abs=0.01 + 1e-9)
+    assert 100 - sum(told.values()) == pytest.approx(100 * shares[-1], abs=0.01 + 1e-9)
 
 
 def test_peers_of_llm_d_are_those_that_the_table_leads_to(hourly: Weights) -> None:

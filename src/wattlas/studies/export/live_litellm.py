@@ -59,8 +59,8 @@ def _deployment(
     variant = schedule.points[place.point].variant
     served = config.document.served
     model = served.get(place.point) or served.get(variant) or variant
-    upstream = config.document.upstreams[place.region]
     address = config.endpoints.of(place.region, place.point, variant).address
+    upstream = config.document.upstreams[place.region]
     key = f"os.environ/{upstream.key_env}" if upstream.key_env else "none"
     return {
         "model_name": name,

@@ -23,6 +23,8 @@ DECIDED_IN = "500ms"
 TOLD = ("id", "region", "point", "model", "tier", "reason")
 SHOWN = ("region", "point", "model", "tier", "reason")
 """What clients may see: the sealed decision is none of their business."""
+MOST_PARTS = 10_000
+"""Shares are hundredths of a percent."""
 BESIDE_KEY = 31
 """Bytes that nginx holds beside a key of a map, and more."""
 _PLAIN = re.compile(r"[\w.:/@~+-]+")
@@ -170,10 +172,14 @@ def _shares(schedule: Schedule, places: list[Place], utc_s: float) -> Iterator[s
             sums[place] = sums.get(place, 0.0) + share
     whole = sum(sums.values())
     *first, last = sorted(sums)
+    upto, before = 0.0, 0
     for place in first:
-        percent = round(100.0 * sums[place] / whole, 2)
-        if percent > 0:
-            yield f"{percent:.2f}% place_{places.index(place)};"
+        upto += sums[place]
+        # Of what all before it come to: parts that are rounded up alone may be more than a whole.
+        bound = min(round(MOST_PARTS * upto / whole), MOST_PARTS)
+        if bound > before:
+            yield f"{(bound - before) / 100:.2f}% place_{places.index(place)};"
+        before = bound
     yield f"* place_{places.index(last)};"
 
 
