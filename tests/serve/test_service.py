@@ -502,6 +502,16 @@ def test_every_problem_of_a_configuration_is_named(
     live.end()
 
 
+def test_an_epoch_that_no_ledger_keeps_is_refused(tmp_path: Path) -> None:
+    """Every row has it."""
+    path = tmp_path / "schedule.json"
+    path.write_text(json.dumps(schedule(epoch=2**63 - 1)))
+    assert read_schedule(path).epoch == 2**63 - 1
+    path.write_text(json.dumps(schedule(epoch=2**63)))
+    with pytest.raises(InputError, match="epoch"):
+        read_schedule(path)
+
+
 def test_models_of_a_class_that_the_schedule_lacks_are_refused(tmp_path: Path) -> None:
     """Each of their requests would be; at the start, and by a new configuration or schedule."""
     live = Live(tmp_path)

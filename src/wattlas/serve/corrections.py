@@ -20,7 +20,6 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
-from math import isfinite
 from typing import Any, NamedTuple
 
 from wattlas.errors import UsageError
@@ -37,6 +36,7 @@ from wattlas.serve.corrected_rows import (
     present_of,
 )
 from wattlas.serve.ledger.journal import CORRECTION, Batch, Row, Store
+from wattlas.serve.meters import MOST_J
 from wattlas.serve.statements import ALWAYS_US, SUMS
 
 ID_LETTERS = 24
@@ -123,8 +123,8 @@ def of_energy(rows: Sequence[Row], id: str, it_j: float | None, why: str, now_us
     row = journal.requests.get(id)
     if row is None:
         raise UsageError(f"`{id}` is no request of this tenant. Name one as its row does.")
-    if it_j is not None and not (isfinite(it_j) and it_j >= 0):
-        raise UsageError(f"{it_j:g} J is no energy. Give what the request took, 0 J or more.")
+    if it_j is not None and not 0 <= it_j <= MOST_J:
+        raise UsageError(f"{it_j:g} J is no energy. Give what the request took, 0 to {MOST_J:g} J.")
     present = present_of(row, journal.groups[group_of(row)], energies_of(rows, group_of(row)))
     if it_j is not None and not present["it_mj"]:
         raise UsageError(f"of `{id}` no energy is recorded, so that nothing follows from another.")
