@@ -9,7 +9,7 @@ import logging
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -74,7 +74,7 @@ class Plane:
         self._models: dict[str, str] = {}
         """What servers call the models of points that were asked for."""
         self._urls: dict[tuple[str, str], str] = {}
-        self._known: Mapping[str, Collection[str]] | None = None
+        self._known: Mapping[str, Set[str]] | None = None
         if spool is not None:
             self._recover(spool)
 
@@ -187,7 +187,7 @@ class Plane:
         return url
 
     @property
-    def known_names(self) -> Mapping[str, Collection[str]]:
+    def known_names(self) -> Mapping[str, Set[str]]:
         """Names that fields of a row may have as labels: those of configuration and schedule, and
         none."""
         if self._known is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from operator import itemgetter, sub
 from typing import Any
 
@@ -21,15 +21,14 @@ _GROUP = itemgetter(*map(_AT.__getitem__, (
 )))  # fmt: skip
 
 
-def counted_as(rows: Sequence[Row], known: Mapping[str, Collection[str]]) -> Sequence[Row]:
+def counted_as(rows: Sequence[Row], known: Mapping[str, Set[str]]) -> Sequence[Row]:
     """Rows as they are counted: what stands in a field and is none of its known names is `other`.
     Who settles requests says where they were served, and by which model."""
-    columns = list(zip(*rows, strict=True))
-    odd = [field for field, own in known.items() if not set(columns[_AT[field]]).issubset(own)]
+    odd = [name for name, own in known.items() if not own >= set(map(itemgetter(_AT[name]), rows))]
     if not odd:
         return rows
     return [
-        row._replace(**{f: OTHER for f in odd if row[_AT[f]] not in known[f]})  # type: ignore[arg-type]
+        row._replace(**{n: OTHER for n in odd if row[_AT[n]] not in known[n]})  # type: ignore[arg-type]
         for row in rows
     ]
 

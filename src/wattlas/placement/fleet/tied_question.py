@@ -41,7 +41,7 @@ from wattlas.placement.window.waiting import solve_waiting
 
 
 @dataclass(frozen=True)
-class Sizing:
+class FleetSizing:
     """How a fleet is found where nothing ties the hours, and what every fleet survives: sets of
     regions, with so many accelerators on demand while one is lost."""
 
@@ -60,7 +60,7 @@ class TiedQuestion:
     def __init__(
         self,
         scenario: Scenario,
-        sizing: Sizing,
+        sizing: FleetSizing,
         part: float = 1.0,
         before: TiedQuestion | None = None,
     ) -> None:

@@ -25,7 +25,7 @@ from wattlas.placement.fleet.cost import at_own_price
 from wattlas.placement.fleet.outage import told
 from wattlas.placement.fleet.statement import caps_couple
 from wattlas.placement.fleet.terms import holding
-from wattlas.placement.fleet.tied_question import Sizing, TiedQuestion
+from wattlas.placement.fleet.tied_question import FleetSizing, TiedQuestion
 from wattlas.placement.fleet.waiting import PROVEN
 from wattlas.placement.fleet.waiting_program import Joint
 from wattlas.placement.hour import highs
@@ -50,7 +50,7 @@ def fleet_under_caps(
     the bounds cannot serve the demand or a cap cannot be met.
     """
     began = time.perf_counter()
-    sizing = Sizing(size, survive, outage_on_demand_gpu)
+    sizing = FleetSizing(size, survive, outage_on_demand_gpu)
     front = _Front(scenario, sizing)
     mix = front.mix()
     question, terms = mix.at.question, front.first.question.terms
@@ -122,7 +122,7 @@ class _AtPrice:
 class _Front:
     """Fleets by price of carbon."""
 
-    def __init__(self, scenario: Scenario, sizing: Sizing) -> None:
+    def __init__(self, scenario: Scenario, sizing: FleetSizing) -> None:
         self.scenario, self.sizing = scenario, sizing
         self.asked = 0
         self.last: TiedQuestion | None = None
