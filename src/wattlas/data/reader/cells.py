@@ -11,7 +11,7 @@ from wattlas.data.reader.dialect import ROW
 from wattlas.data.reader.numbers import decimal_mark, numbers
 from wattlas.data.reader.parquet import is_single
 from wattlas.data.reader.source import SourceTable
-from wattlas.data.reader.stamps import instant, ranges
+from wattlas.data.reader.stamps import are_ranges, instant
 from wattlas.data.schema.columns import ColumnSchema
 from wattlas.data.schema.hours import TIME
 from wattlas.errors import Problem
@@ -239,7 +239,7 @@ def _report_cells(
 def _first_range(cells: pl.Series, wrong: pl.Series) -> str | None:
     """The first of the wrong cells of a column of times that is a range."""
     unread = cells.filter(wrong)
-    spans = unread.filter(ranges(unread))
+    spans = unread.filter(are_ranges(unread))
     return None if spans.is_empty() else str(spans[0])
 
 

@@ -195,7 +195,7 @@ def _begins(text: pl.Series) -> pl.Series:
     return pl.select(pl.when(alone).then(begin + zone.fill_null("")).otherwise(begin)).to_series()
 
 
-def ranges(stamps: pl.Series) -> pl.Series:
+def are_ranges(stamps: pl.Series) -> pl.Series:
     """Which texts name the beginning and the end of a period."""
     text = stamps.str.strip_chars()
     fields = _fields(text, None)
