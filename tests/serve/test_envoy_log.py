@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.examples import examples
 from tests.serve.live import Live, configuration, renamed, schedule
+from wattlas.serve import envoy_log
 from wattlas.serve.decision import Asked, End
 from wattlas.serve.envoy_log import MOST_NUMBER, EnvoyLog, ended, numbers_of
 from wattlas.serve.plane import Plane, open_plane
@@ -95,6 +96,37 @@ def test_the_log_is_followed_over_its_rotation(live: Live, tmp_path: Path) -> No
     assert len(rows) == 10
     assert [row.tokens_out for row in rows].count(200) == 6
     assert [row.tokens_out for row in rows].count(round(800 / 180)) == 4
+
+
+def test_what_is_written_to_the_log_before_is_taken(
+    live: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a process that has not opened the new one yet; half a line is no less of one. After a
+    while the log before is left."""
+    path, log = tmp_path / "access.log", EnvoyLog(live.service.plane, tmp_path / "access.log")
+    text = lines(live, 3)
+    with path.open("w") as former:
+        former.write(text[:-20])
+        former.flush()
+        log._read()
+        path.rename(tmp_path / "access.log.1")
+        path.write_text(lines(live, 1))  # before the old one is no longer written
+        for _ in range(3):
+            log._read()
+        former.write(text[-20:] + lines(live, 2))
+        former.flush()
+        log._read()
+        assert len(live.settled()) == 6
+        monkeypatch.setattr(envoy_log, "FORMER_S", -1.0)
+        path.rename(tmp_path / "access.log.2")
+        path.write_text("")
+        log._read()
+        assert log._former is not None
+        kept = log._former[0]
+        log._read()
+        assert kept.closed
+        assert log._former is None
+    log._close()
 
 
 def test_a_log_that_cannot_be_read_is_told_once(

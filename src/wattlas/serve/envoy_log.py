@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from collections.abc import Sequence
 from functools import partial
 from io import BufferedReader
@@ -38,6 +39,8 @@ PER_LINE_S, LONGER_S = 0.001, 0.15
 PIECE_BYTES = 1 << 16
 """So much is taken at once: some 230 lines, which keep nobody waiting for more than a moment."""
 LONGEST_LINE = 65_536
+FORMER_S = 60.0
+"""So long a log is read after another stands in its place."""
 MOST_NUMBER = 2**40
 """More bytes than any request has."""
 MOST_PLACES = 10_000
@@ -66,6 +69,8 @@ class EnvoyLog:
         self._plane, self._path = plane, path
         self._file: BufferedReader | None = None
         self._rest = b""
+        self._former: tuple[BufferedReader, bytes, float] | None = None
+        """The log before: its file, half a line, and until when it is read."""
         self._lines = 0
         """That the last piece had."""
         self._fault = ""
@@ -84,6 +89,7 @@ class EnvoyLog:
 
     def _read(self) -> bool:
         """Take the next piece; False where there is nothing more for now."""
+        self._read_former()
         if self._file is None:
             try:
                 self._file = self._path.open("rb")
@@ -95,12 +101,31 @@ class EnvoyLog:
         self._lines = 0
         if not piece:
             return self._turned()
-        *lines, self._rest = (self._rest + piece).split(b"\n")
-        if len(self._rest) > LONGEST_LINE:
-            self._rest = b""
-        self.take_all(lines)
-        self._lines = len(lines)
+        self._rest, self._lines = self._take(self._rest + piece)
         return len(piece) == PIECE_BYTES
+
+    def _take(self, text: bytes) -> tuple[bytes, int]:
+        """Take the lines of a text; half a line that is left, and how many there were."""
+        *lines, rest = text.split(b"\n")
+        self.take_all(lines)
+        return rest if len(rest) <= LONGEST_LINE else b"", len(lines)
+
+    def _read_former(self) -> None:
+        """Take what is still written to the log before: who writes it opens the new one when it is
+        told to, each of its processes by itself."""
+        if self._former is None:
+            return
+        file, rest, until_s = self._former
+        piece = file.read(PIECE_BYTES)
+        if piece:
+            self._former = file, self._take(rest + piece)[0], until_s
+        elif time.monotonic() > until_s:
+            self._leave()
+
+    def _leave(self) -> None:
+        if self._former is not None:
+            self._former[0].close()
+        self._former = None
 
     def _tell(self, error: OSError) -> None:
         """Say once why the log cannot be read; one that is not there yet is none."""
@@ -121,13 +146,19 @@ class EnvoyLog:
         same = (own.st_ino, own.st_dev) == (there.st_ino, there.st_dev)
         if same and own.st_size >= self._file.tell():
             return False
-        self._close()
+        if same:
+            self._file.close()
+        else:
+            self._leave()
+            self._former = self._file, self._rest, time.monotonic() + FORMER_S
+        self._file, self._rest = None, b""
         return True
 
     def _close(self) -> None:
         if self._file is not None:
             self._file.close()
         self._file, self._rest = None, b""
+        self._leave()
 
     def take(self, line: bytes) -> bool:
         """Take a line of the log; False where it settles nothing."""
