@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from tests.examples import examples
 from wattlas.data.importers import Layout, Rules, prepare, read_files
+from wattlas.data.reader.stamps import zoned
 from wattlas.data.schema.hours import TIME
 from wattlas.errors import InputError, UsageError
 
@@ -136,6 +137,74 @@ def test_clocks_of_several_meanings_are_asked_about(mark: str, tmp_path: Path) -
         imported(file, time_column="t", value_column="p")
     read = imported(file, time_column="t", value_column="p", time_zone="Europe/London")
     assert read[TIME].to_list()[0] == MAY - HOUR
+
+
+@examples(40)
+@given(
+    first=st.integers(0, 23),
+    count=st.integers(2, 30),
+    length_min=st.sampled_from([5, 15, 30, 60, 120, 180, 360]),
+    dash=st.sampled_from(["-", " -"]),
+    offset_h=st.integers(0, 12),
+)
+def test_an_offset_stays_and_the_end_of_a_range_moves(
+    first: int, count: int, length_min: int, dash: str, offset_h: int
+) -> None:
+    """Ends that move along with the time are no offsets; one that stays is one, whatever it is."""
+    count += length_min > 60
+    begins = [MAY + first * HOUR + n * timedelta(minutes=length_min) for n in range(count)]
+    spans = [f"{t:%Y-%m-%d %H:%M}{dash}{t + timedelta(minutes=length_min):%H:%M}" for t in begins]
+    assert read_zoned(spans) == [None] * count
+    beside = ["2024-05-01T00:00:00Z", "2024-05-01 00:00:00-05:00", "no time"]
+    assert read_zoned([*beside, *spans]) == [MAY, MAY + 5 * HOUR, *[None] * (count + 1)]
+    stays = [f"{t:%Y-%m-%d %H:%M}{dash}{offset_h:02d}:00" for t in begins]
+    assert read_zoned(stays) == [t + offset_h * HOUR for t in begins]
+    assert read_zoned(["2024-05-01 00:00-13:00", "2024-05-01T00:00:00+15:00"]) == [None, None]
+
+
+@examples(20)
+@given(
+    zone=st.sampled_from(["America/New_York", "Atlantic/Azores", "America/St_Johns", "Etc/GMT+3"]),
+    first=st.integers(0, 366 * 24),
+    step_h=st.sampled_from([1, 3, 11, 24, 25]),
+)
+def test_offsets_of_a_clock_that_changes_stay_offsets(zone: str, first: int, step_h: int) -> None:
+    """A year of local stamps with their offsets is read as its instants, whenever it begins."""
+    begin = datetime(2023, 1, 1, tzinfo=PY_UTC) + first * HOUR
+    times = [begin + n * HOUR for n in range(0, 366 * 24, step_h)]
+    texts = [t.astimezone(ZoneInfo(zone)).isoformat(" ", "minutes") for t in times]
+    assert read_zoned(texts) == times
+
+
+def read_zoned(texts: list[str]) -> list[datetime | None]:
+    """Texts as the reader of scenario tables takes them."""
+    return pl.DataFrame({"t": texts}).select(zoned(pl.col("t")))["t"].to_list()
+
+
+@pytest.mark.parametrize(
+    ("rows", "wanted"),
+    [
+        (["2024-05-01 00:00 - 01:00 CET", "2024-05-01 01:00 - 02:00 CET"], [MAY - HOUR, MAY]),
+        (["01.05.2024 00:00 - 01.05.2024 01:00 (UTC)"], [MAY]),
+        (["2024-05-01 00:00 (CEST) - 2024-05-01 01:00 (CET)"], [MAY - 2 * HOUR]),
+        (["2024-05-01T00:00/2024-05-01T01:00+02:00"], [MAY - 2 * HOUR]),
+        (["2024-05-01 1 am - 2 am", "2024-05-01 2 am - 3 am"], [MAY + HOUR, MAY + 2 * HOUR]),
+        (["2024-05-01 00-01", "2024-05-01 01-02"], [MAY, MAY + HOUR]),
+    ],
+)
+def test_the_zone_behind_the_end_of_a_range_is_its_own(
+    rows: list[str], wanted: list[datetime], tmp_path: Path
+) -> None:
+    """What a range says of its zone is kept, wherever it stands."""
+    file = table(tmp_path, ["t,p", *(f"{text},{n}" for n, text in enumerate(rows))])
+    assert imported(file, time_column="t", value_column="p")[TIME].to_list() == wanted
+
+
+def test_ranges_of_many_hours_are_refused(tmp_path: Path) -> None:
+    """Three periods of six hours have no offsets of six, twelve and eighteen."""
+    spans = [f"2024-05-01 {h:02d}:00-{h + 6:02d}:00,{h}" for h in (0, 6, 12)]
+    with pytest.raises(InputError, match="no time that is known"):
+        imported(table(tmp_path, ["t,p", *spans]), time_column="t", value_column="p")
 
 
 def test_one_time_of_day_and_an_offset(tmp_path: Path) -> None:

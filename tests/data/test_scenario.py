@@ -152,6 +152,21 @@ def test_stamps_with_an_offset_are_moved_to_utc(tiny: Folder) -> None:
     assert np.array_equal(before.price_usd_per_mwh, tiny.load().price_usd_per_mwh)
 
 
+@pytest.mark.parametrize("dash", ["-", " - ", " to "])
+@pytest.mark.parametrize("within", [False, True])
+def test_stamps_that_are_ranges_are_one_mistake(dash: str, within: bool, tiny: Folder) -> None:
+    """Ends are not taken for offsets; one error says what stands there and which verb reads it."""
+    text = (tiny.path / "price.csv").read_text("utf-8")
+    for h in range(24):
+        span = f"2023-06-01 {h:02d}:00{dash}{h + 1:02d}:00"
+        text = text.replace(f"2023-06-01T{h:02d}:00:00Z", span)
+    tiny.write("price.csv", text)
+    (problem,) = tiny.problems(*(["time.hours=12"] if within else []))
+    assert f"holds ranges, the first `2023-06-01 00:00{dash}01:00`" in problem.what
+    assert "price.csv" in str(problem.file)
+    assert "`wattlas data import` takes their beginnings" in problem.fix
+
+
 def test_capacity_may_vary_by_hour(tiny: Folder) -> None:
     """A capacity table replaces the number of the regions that it names, and no others."""
     rows = [f"2023-06-01T{h:02d}:00:00Z,oslo,{100 + h}" for h in range(24)]

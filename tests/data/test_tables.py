@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,23 @@ def test_a_small_table_is_typed_once_and_told_by_its_own_file(tiny: Folder, tmp_
     tiny.edit("regions.csv", "1.10", "1.90")
     now = typed(read_table(tiny.path / "regions.csv", REGIONS, "r")).frame["pue"].to_list()
     assert (before[0], now) == (1.1, [1.9, *before[1:]])
+    again = replace(REGIONS, thing="place")
+    assert read_table(tiny.path / "regions.csv", again, "r").schema is again
+
+
+def test_the_tables_that_were_used_last_are_kept(tmp_path: Path) -> None:
+    """So many, whatever their names: one that is used again is no older than a new one."""
+    for n in range(source.MOST_KEPT + 1):
+        (tmp_path / f"{n}.csv").write_text(f"id,pue\na,{1 + n / 1000}\n")
+    first, *others = (read_table(tmp_path / f"{n}.csv", REGIONS, "r") for n in (0, 1, 2))
+    for n in range(3, source.MOST_KEPT):
+        read_table(tmp_path / f"{n}.csv", REGIONS, "r")
+    assert read_table(tmp_path / "0.csv", REGIONS, "r").made is first.made
+    read_table(tmp_path / f"{source.MOST_KEPT}.csv", REGIONS, "r")
+    assert read_table(tmp_path / "0.csv", REGIONS, "r").made is first.made
+    assert read_table(tmp_path / "2.csv", REGIONS, "r").made is others[1].made
+    assert read_table(tmp_path / "1.csv", REGIONS, "r").made is not others[0].made
+    assert len(source._KEPT) == source.MOST_KEPT
 
 
 def test_a_table_that_is_written_while_it_is_read_is_not_kept(

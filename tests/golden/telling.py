@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
@@ -15,7 +14,7 @@ import numpy as np
 import polars as pl
 from pydantic import BaseModel
 
-from tests.golden.kept import keep
+from tests.golden.kept import keep, without_hashes
 from wattlas.errors import InputError, Problem, WattlasError
 
 WHOLE = 64
@@ -150,7 +149,7 @@ def differences(before: Sequence[str], after: Iterable[str]) -> Iterator[str]:
 def kept(file: Path, lines: Iterable[str], folder: Path) -> None:
     """That lines are those of a golden file; the folder of the test has no name in it."""
     text = "\n".join(lines).replace(str(folder), "FOLDER")
-    keep(re.sub(r"\b[0-9a-f]{64}\b", "a hash", text), file)
+    keep(without_hashes(text), file)
 
 
 def put(

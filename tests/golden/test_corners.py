@@ -372,11 +372,11 @@ def _sizes() -> Iterator[str]:
         yield from shown("price", lacking.price)
         for gpu in (np.array([9.0, 1.1, 0.7]), np.array([9.0, 8.0, 9.0])):
             broken = needs.broken(gpu)
-            yield from shown("room", needs.room(gpu))
+            yield from shown("room", needs.stock.room(gpu))
             yield f"holds {needs.holds(gpu)} {len(broken)}"
             for need in broken[:3]:
                 yield from shown("need", need)
-                yield from shown("counts", needs.counts(need.price, gpu))
+                yield from shown("counts", needs.stock.counts(need.price, gpu))
         yield from shown("hours", [hours.tolist() for hours in needs.alike][:5])
     plain = replace(s, regions=tuple(replace(r, reserved_gpu_max=np.inf, utilisation_max=1.0)
                                      for r in s.regions))  # fmt: skip

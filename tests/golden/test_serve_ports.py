@@ -21,7 +21,7 @@ from tests.golden.exchanges.decisions import (
     decided,
 )
 from tests.golden.exchanges.parts import CHAT, HELLO
-from tests.golden.kept import keep
+from tests.golden.kept import keep, without_hashes
 from tests.golden.talks import Talk, Talks
 from tests.serve.live import ADMIN, KEYS
 from wattlas.serve import envoy_log
@@ -207,7 +207,7 @@ def test_ports_answer_as_the_golden_file_has_it(
     monkeypatch.setattr(envoy_log, "POLL_S", 0.005)
     talks = Talks(tmp_path, monkeypatch, **changes)
     try:
-        lines = [re.sub(r"\b[0-9a-f]{24,}\b", "a hash", line) for line in tell(talks)]
+        lines = [without_hashes(line) for line in tell(talks)]
     finally:
         talks.close()
     keep("\n".join(lines), HERE / f"ports_{name}.txt", exact=True)

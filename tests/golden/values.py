@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
@@ -12,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.golden.kept import keep
+from tests.golden.kept import keep, without_hashes
 from wattlas.model.plan import Flows
 from wattlas.model.scenario import Scenario
 from wattlas.model.signals import Hours
@@ -106,4 +105,4 @@ def _flows(flows: Flows | SourceFlows) -> Iterator[str]:
 
 def compare(name: str, lines: Iterable[str]) -> None:
     """The lines are those of the golden file, or become them."""
-    keep(re.sub(r"\b[0-9a-f]{24,}\b", "a hash", "\n".join(lines)), HERE / f"{name}.txt")
+    keep(without_hashes("\n".join(lines)), HERE / f"{name}.txt")

@@ -219,6 +219,15 @@ def configuration(urls: Mapping[str, str], **changes: Any) -> dict[str, Any]:
     return {**stated, **changes}
 
 
+def renamed(said: Any, names: Mapping[str, str]) -> Any:
+    """Configuration or schedule with other names of regions and points."""
+    if isinstance(said, dict):
+        return {names.get(key, key): renamed(value, names) for key, value in said.items()}
+    if isinstance(said, list):
+        return [renamed(value, names) for value in said]
+    return names.get(said, said) if isinstance(said, str) else said
+
+
 class Live:
     """Stubs and, once it is started, a service, on one loop in a thread of its own."""
 

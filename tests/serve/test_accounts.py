@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from tests.examples import examples
 from wattlas.serve.accounts import figures, rows_of
 from wattlas.serve.decision import Asked, Decision, End, Facts, Reason, Settlement
-from wattlas.serve.ledger.journal import Row
+from wattlas.serve.ledger.journal import Row, line_of
 from wattlas.serve.names import BUCKETS_S
 from wattlas.serve.schedule import Schedule
-from wattlas.serve.schedule_parts import SchedulePart
+from wattlas.serve.schedule_parts import PointPart, RegionPart, SchedulePart
 from wattlas.serve.table import Place
 from wattlas.serve.totals import MetricTotals
 
@@ -150,6 +150,25 @@ def test_rows_by_columns_are_rows_one_by_one(ended: list[tuple[Decision, Settlem
         at = made.at(decision.facts.utc_s)
         told = figures(made, at, outcome.place, tokens, outcome.metered_j)
         assert each[22:27] == told
+
+
+@given(each=endings())
+def test_amounts_that_no_ledger_keeps_are_unknown(each: tuple[Decision, Settlement]) -> None:
+    """Of the most that a schedule may say, and as many tokens as an answer may have."""
+    made, (decision, outcome) = schedule(), each
+    most = {"prefill_j_per_token": 1e6, "decode_j_per_token": 1e6, "request_j": 1e6}
+    made.points["large"] = PointPart(variant="l", **most)
+    made.regions["oslo"] = RegionPart(pue=100.0)
+    outcome = outcome._replace(place=PLACES[0], tokens_in=10**8, tokens_out=10**8, meter="",
+                               metered_j=None)  # fmt: skip
+    (told,) = rows_of(lambda: made)([(decision, outcome)])
+    hour = made.at(decision.facts.utc_s)
+    wanted = _figures(made, hour, PLACES[0], (10**8, 10**8))
+    assert wanted[1] is not None
+    assert wanted[1] > 2**63
+    assert told[22:27] == (wanted[0], None, *wanted[2:])
+    assert told[22:27] == figures(made, hour, PLACES[0], (10**8, 10**8))
+    assert line_of(told)
 
 
 def test_without_a_schedule_amounts_are_unknown() -> None:

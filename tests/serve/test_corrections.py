@@ -22,7 +22,8 @@ from wattlas.errors import InputError, UsageError
 from wattlas.replays.arrivals.trace import open_trace
 from wattlas.serve import corrections
 from wattlas.serve.accounts import rows_of
-from wattlas.serve.corrections import HOUR_US, Revised, of_energy, of_signals
+from wattlas.serve.corrected_rows import HOUR_US
+from wattlas.serve.corrections import Revised, of_energy, of_signals
 from wattlas.serve.decision import Asked, Decision, End, Facts, Reason, Settlement
 from wattlas.serve.ledger.journal import Batch, ContractWindow, Row
 from wattlas.serve.ledger.sqlite import SqliteStore
@@ -165,6 +166,7 @@ def test_a_wrong_row_is_corrected_by_its_id() -> None:
     for id, energy, words in (
         ("boot-9", 1.0, "no request"), (rows[0].id, None, "already"),
         (rows[1].id, -1.0, "no energy"), (kept[-1].id, 1.0, "no request"),
+        (rows[1].id, 1e300, "no energy"),
     ):  # fmt: skip
         with pytest.raises(UsageError, match=words):
             of_energy(kept, id, energy, "again", NOW_US)
@@ -256,6 +258,8 @@ def test_a_table_of_revised_signals_is_checked(tmp_path: Path) -> None:
         ("2026-11-29T00:00Z,oslo,1,31000,\n", "as nowhere"),
         ("2026-11-29T00:00Z,oslo,1,-31,\n", "average_g_per_kwh"),
         ("2026-11-29T00:00Z,oslo,,,\n", "nothing is revised"),
+        ("2026-11-29T00:00Z,oslo,1e300,30,\n", "price_usd_per_mwh"),
+        ("2026-11-29T00:00Z,oslo,1,30,-1e300\n", "marginal_g_per_kwh"),
         ("<html>,oslo,1,30,\n", "time_utc"),
     ):
         path.write_text(TABLE + text)

@@ -12,11 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.examples import examples
-from tests.serve.live import Live, configuration
+from tests.serve.live import Live, configuration, renamed, schedule
+from wattlas.serve import envoy_log
 from wattlas.serve.decision import Asked, End
 from wattlas.serve.envoy_log import MOST_NUMBER, EnvoyLog, ended, numbers_of
 from wattlas.serve.plane import Plane, open_plane
 from wattlas.serve.run import store_of
+from wattlas.serve.table import place_of, slashed
 
 
 @pytest.mark.parametrize(
@@ -96,6 +98,57 @@ def test_the_log_is_followed_over_its_rotation(live: Live, tmp_path: Path) -> No
     assert [row.tokens_out for row in rows].count(round(800 / 180)) == 4
 
 
+def test_what_is_written_to_the_log_before_is_taken(
+    live: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a process that has not opened the new one yet; half a line is no less of one. After a
+    while the log before is left."""
+    path, log = tmp_path / "access.log", EnvoyLog(live.service.plane, tmp_path / "access.log")
+    text = lines(live, 3)
+    with path.open("w") as former:
+        former.write(text[:-20])
+        former.flush()
+        log._read()
+        path.rename(tmp_path / "access.log.1")
+        path.write_text(lines(live, 1))  # before the old one is no longer written
+        for _ in range(3):
+            log._read()
+        former.write(text[-20:] + lines(live, 2))
+        former.flush()
+        log._read()
+        assert len(live.settled()) == 6
+        monkeypatch.setattr(envoy_log, "FORMER_S", -1.0)
+        path.rename(tmp_path / "access.log.2")
+        path.write_text("")
+        log._read()
+        assert log._former is not None
+        kept = log._former[0]
+        log._read()
+        assert kept.closed
+        assert log._former is None
+    log._close()
+
+
+def test_a_log_that_cannot_be_read_is_told_once(
+    live: Live, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One that is not there yet is none; what is there and cannot be opened settles nothing."""
+    path, plane = tmp_path / "access.log", live.service.plane
+    log = EnvoyLog(plane, path)
+    assert not log._read()
+    assert plane.events["log_unreadable"] == 0
+    path.mkdir()
+    for _ in range(3):
+        assert not log._read()
+    assert plane.events["log_unreadable"] == 1
+    assert "Is a directory" in caplog.text
+    path.rmdir()
+    path.write_text(lines(live, 2))
+    log._read()
+    assert len(live.settled()) == 2
+    log._close()
+
+
 def test_lines_that_make_no_sense_are_counted(live: Live, tmp_path: Path) -> None:
     """And settle nothing; a request that nobody decided has no row."""
     log = EnvoyLog(live.service.plane, tmp_path / "access.log")
@@ -117,6 +170,43 @@ def test_another_cluster_than_decided_is_another_place(live: Live, tmp_path: Pat
     row = live.settled()[-1]
     assert (row.degraded, row.point) == (True, "small")
     assert live.counts()[1] >= 1
+
+
+NAMES = st.text(st.sampled_from("ab/%25F é"), max_size=5)
+
+
+@given(own=st.tuples(NAMES, NAMES), other=st.tuples(NAMES, NAMES))
+def test_the_name_of_a_cluster_is_of_one_place(
+    own: tuple[str, str], other: tuple[str, str]
+) -> None:
+    """Whatever its region and point are called: it gives both back, and no other place has it."""
+    assert place_of(slashed(*own)) == own
+    assert (slashed(*own) == slashed(*other)) == (own == other)
+    assert slashed("oslo", "small") == "oslo/small"
+    assert place_of("a/b/c") is None
+
+
+def test_a_region_with_a_slash_is_settled_where_it_was_served(tmp_path: Path) -> None:
+    """By the name that the gateway was given for it; one of older configurations, which may be of
+    two places, is taken for where it was decided."""
+    live, names = Live(tmp_path), {"oslo": "a/b", "austin": "a", "large": "c", "small": "b/c"}
+    upstreams = {name: {"url": "http://127.0.0.1:9"} for name in ("a/b", "a")}
+    live.start(plan=renamed(schedule(), names), upstreams=upstreams)
+    try:
+        plane = live.service.plane
+        log = EnvoyLog(plane, tmp_path / "access.log")
+        sent = []
+        for cluster in ("a%2Fb/c", "a/c", "a%2Fb/b%2Fc", "a/b/c"):
+            line = json.loads(lines(live, 1, cluster=cluster))
+            decided = plane.book.handed.get(line["id"]) or plane.seal.opened(line["id"])
+            assert log.take(json.dumps(line).encode())
+            sent.append(decided.place if cluster == "a/b/c" else place_of(cluster))
+        live.stop()
+        got = [(row.region, row.point, row.model_served) for row in live.rows()]
+        models = {"c": "llama-70b", "b/c": "llama-8b"}
+        assert sorted(got) == sorted((*place, models[place.point]) for place in sent)
+    finally:
+        live.end()
 
 
 def test_what_was_given_up_is_not_settled_by_its_line(live: Live, tmp_path: Path) -> None:

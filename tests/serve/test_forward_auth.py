@@ -126,10 +126,14 @@ def test_framing_of_the_client_in_a_question_by_post(live: Live) -> None:
 def test_of_several_models_a_header_names_the_one(live: Live) -> None:
     """Without it there is nothing to decide."""
     models = configuration({})["models"]
-    live.start(models={**models, "other": models["llama"]})
+    live.start(models={**models, "other": models["llama"], "modèle": models["llama"]})
     with connect(live.service.addresses["decisions"]) as connection:
         for more, status in ((["x-model: other"], 200), ([], 403)):
             connection.sendall(head(GET, *more))
             got = answer_on(connection)
             assert got[0] == status
         assert json.loads(got[2])["error"]["code"] == "model_not_found"
+        for letters in ("utf-8", "latin-1"):
+            more = head(GET, "x-model: MODEL").replace(b"MODEL", "modèle".encode(letters))
+            connection.sendall(more)
+            assert answer_on(connection)[0] == 200

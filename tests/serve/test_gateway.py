@@ -335,6 +335,7 @@ def test_the_header_asks_where_the_body_does_not(live: Live) -> None:
     assert live.settled()[-1].tenant == "acme"
     assert post(live, GOOD, **{"x-service-tier": "gold"}).status == 400
     assert post(live, GOOD, **{"content-encoding": "gzip"}).status == 415
+    assert post(live, GOOD, **{"content-encoding": "Identity"}).status == 200
 
 
 def test_without_contract_everything_is_full(live: Live) -> None:

@@ -243,6 +243,10 @@ def test_deployments_that_are_not_ours_are_left_alone(live: Live) -> None:
         assert await hooks.async_pre_call_deployment_hook(kwargs, None) == DEPLOYMENTS[0]
         told = await hooks.async_post_call_response_headers_hook({}, None, None, None, FOREIGN)
         assert told is None
+        odd = {"model_info": {"region": "łódź/1", "point": "größe"}}
+        told = await hooks.async_post_call_response_headers_hook({}, None, None, None, odd)
+        assert told == {"x-wattlas-tier": "full", "x-wattlas-region": r"\u0142\xf3d\u017a/1",
+                        "x-wattlas-point": r"gr\xf6\xdfe"}  # fmt: skip
 
     assert run(live, work) == []
 

@@ -14,7 +14,8 @@ from tests.examples import examples
 from tests.serve.test_corrections import HOURS_US, MONTH, NOW_US, REQUESTS, leads, made_rows
 from wattlas.cli import run
 from wattlas.errors import InputError, UsageError
-from wattlas.serve.corrections import Revised, of_energy, of_signals, shared
+from wattlas.serve.corrected_rows import shared
+from wattlas.serve.corrections import Revised, of_energy, of_signals
 from wattlas.serve.ledger.journal import Batch, Row
 from wattlas.serve.ledger.sqlite import SqliteStore
 from wattlas.serve.metered_hours import of_meters
@@ -171,6 +172,12 @@ def test_the_command_line_takes_a_table(tmp_path: Path, capsys: pytest.CaptureFi
     assert run([*command, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == []
     assert run([*command, "--tenant", "acme"]) == 2
+    capsys.readouterr()
+    table.write_text(f"{HEAD}2026-11-29T00:00Z,olso,1\n2026-11-29T09:00Z,oslo,1\n")
+    assert run(command) == 0
+    told = capsys.readouterr().err
+    assert "`olso` took at 2026-11-29T00:00Z and 1 more hour" in told
+    assert "0 rows appended" in told
     sums = [total(store.rows(t, 0, 2**62).rows)["it_mj"] for t in store.tenants()]
     assert sum(sums) == round(float(f"{2 * kwh:.9f}") * 3.6e9)
     assert all(leads(statement_rows(store, t, MONTH)) for t in store.tenants())

@@ -25,12 +25,21 @@ from tests.serve.live import (
     configuration,
     events,
     head,
+    schedule,
 )
-from tests.serve.test_service import call
+from tests.serve.test_service import call, decide, settle
 from wattlas.errors import InputError
 from wattlas.serve.config import read_config
 from wattlas.serve.ledger.journal import Row
-from wattlas.serve.meters import KNOWN, MeterSection, as_section, is_odd, meter_of, section_problems
+from wattlas.serve.meters import (
+    KNOWN,
+    ODD,
+    MeterSection,
+    as_section,
+    is_odd,
+    meter_of,
+    section_problems,
+)
 
 MESSAGES: Any = [{"role": "user", "content": "ping"}]
 LARGE_J = 251.0
@@ -195,6 +204,25 @@ def test_another_gateway_reports_energy(live: Live) -> None:
         assert answer == {"settled": 1, "refused": 0}
         row = live.settled()[-1]
         assert (row.energy, row.it_mj) == (energy, it_mj)
+
+
+def test_a_reading_without_measure_is_none_and_stops_no_ledger(tmp_path: Path) -> None:
+    """Also where the profile says nothing, so that no reading is odd: what no answer takes is none,
+    and all that ended is recorded."""
+    live = Live(tmp_path)
+    points = {name: {"variant": name} for name in ("large", "small")}
+    live.start(plan=schedule(points=points))
+    try:
+        for joules in (10**30, 1e300, 1e9, 1.000001e9, 5.0):
+            said = {"id": decide(live)["id"], "energy_j": joules, "tokens_in": 1, "tokens_out": 1}
+            settle(live, said)
+        rows = live.settled()
+        assert live.service.plane.keeper.failures == 0
+        assert [row.energy for row in rows] == [ODD, ODD, "reported", ODD, "reported"]
+        assert [row.it_mj for row in rows] == [0, 0, 10**12, 0, 5000]
+    finally:
+        live.stop()
+        live.end()
 
 
 @pytest.mark.parametrize(

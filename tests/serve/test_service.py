@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import time
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
-from tests.serve.live import ADMIN, KEYS, TOKEN, Live, configuration, schedule
+from tests.serve.live import ADMIN, KEYS, TOKEN, Live, configuration, digest, schedule
 from wattlas.data.whole_file import write_text
-from wattlas.errors import InputError
+from wattlas.errors import InputError, UsageError
+from wattlas.serve import envoy_log
 from wattlas.serve.decision import End, Settlement
+from wattlas.serve.edge import bound
 from wattlas.serve.ledger.journal import Row, head_after
 from wattlas.serve.run import RunningService, Watched, check_files
 from wattlas.serve.schedule import read_schedule
@@ -214,6 +218,10 @@ def test_admin_shows_metrics_and_statements(live: Live) -> None:
     assert sum(json.loads(line)[AT_MJ] for line in proof) == made["total"]["facility_mj"]
     assert call(live, "admin", "GET", "/statements/acme/2026-13.jsonl")[0] == 400
     assert call(live, "admin", "GET", "/statements/acme/2026-13.json")[0] == 400
+    for month in ("0000-01", "0001-01", "1969-12", "9999-12"):
+        status, said = call(live, "admin", "GET", f"/statements/acme/{month}.json")
+        assert (status, "no month" in said["error"]) == (400, True)
+    month = time.strftime("%Y-%m", time.gmtime())
     assert call(live, "admin", "GET", f"/statements/nobody/{month}.json")[0] == 404
     status, text = call(live, "admin", "GET", "/metrics")
     assert 'wattlas_decisions_total{reason="saving"}' in text
@@ -221,14 +229,71 @@ def test_admin_shows_metrics_and_statements(live: Live) -> None:
     assert 'wattlas_degraded_share_ratio{contract="green",tenant="acme",window="all"}' in text
 
 
+def test_a_ledger_that_does_not_answer_is_no_bug(tmp_path: Path) -> None:
+    """Statements and what is published are refused until it does."""
+    live, ledger = Live(tmp_path), tmp_path / "ledger.sqlite"
+    said = {"provider": "Acme", "methodology": "https://acme.example", "target": "api.acme"}
+    live.start(publish={**said, "least_tenants": 1})
+    paths = (
+        ("admin", "/statements/acme/2026-11.json"),
+        ("gateway", "/.well-known/sustainability-data"),
+    )
+    try:
+        ledger.rename(tmp_path / "aside")
+        ledger.mkdir()
+        for port, path in paths:
+            status, told = call(live, port, "GET", path)
+            assert (status, "ledger does not answer" in str(told)) == (503, True)
+        ledger.rmdir()
+        (tmp_path / "aside").rename(ledger)
+        assert [call(live, *each[:1], "GET", each[1])[0] for each in paths] == [200, 404]
+    finally:
+        live.stop()
+        live.end()
+
+
+def test_tenants_and_tokens_may_have_any_letters(tmp_path: Path) -> None:
+    """A tenant whose name has a slash has statements, and a token beyond ASCII is known."""
+    live = Live(tmp_path)
+    tenants = {"a/b é": {"keys_sha256": [digest("sk-ab")]}}
+    live.start(tenants=tenants, admin={"listen": "127.0.0.1:0", "token_sha256": digest("tökén")})
+    try:
+        token = "Bearer tökén".encode().decode("latin-1")
+        path = f"/statements/{quote('a/b é', safe='')}/2026-11.json"
+        status, made = call(live, "admin", "GET", path, authorization=token)
+        assert (status, made["tenant"]) == (200, "a/b é")
+        assert call(live, "admin", "GET", path, authorization="Bearer token")[0] == 401
+    finally:
+        live.stop()
+        live.end()
+
+
+def test_a_socket_that_is_served_is_not_taken(tmp_path: Path) -> None:
+    """Of a process that lives; that of one that has ended is."""
+    path = tmp_path / "s"
+    with bound(None, path) as first:
+        first.listen()
+        with pytest.raises(UsageError, match="in use"):
+            bound(None, path)
+        with socket.socket(socket.AF_UNIX) as asking:
+            asking.connect(str(path))
+    with bound(None, path) as second:
+        assert second.getsockname() == str(path)
+
+
 def test_no_client_makes_a_label(live: Live) -> None:
-    """What a reporter calls the model asked for is `other` in the metrics."""
+    """What a reporter says of models, of where a request was served and of how tokens were found is
+    `other` in the metrics where nobody configured it; its row has it."""
     for n in range(5):
-        settle(live, {"id": decide(live)["id"], "model_asked": f"bomb-{n}"})
-    live.settled()
+        bomb = f"bomb-{n}"
+        said = {"model_asked": bomb, "model": bomb, "region": bomb, "point": bomb, "method": bomb}
+        settle(live, {"id": decide(live)["id"], **said})
+    assert {row.region for row in live.settled()} == {f"bomb-{n}" for n in range(5)}
     text = call(live, "admin", "GET", "/metrics")[1]
     assert "bomb" not in text
     assert 'model_requested="other"' in text
+    assert 'region="other"' in text
+    assert 'wattlas_tokens_total{method="other"' not in text  # none were told
 
 
 def test_routing_and_health_are_shown(live: Live) -> None:
@@ -435,6 +500,52 @@ def test_every_problem_of_a_configuration_is_named(
         check_files(path)
     assert len(caught.value.problems) == 2
     live.end()
+
+
+def test_an_epoch_that_no_ledger_keeps_is_refused(tmp_path: Path) -> None:
+    """Every row has it."""
+    path = tmp_path / "schedule.json"
+    path.write_text(json.dumps(schedule(epoch=2**63 - 1)))
+    assert read_schedule(path).epoch == 2**63 - 1
+    path.write_text(json.dumps(schedule(epoch=2**63)))
+    with pytest.raises(InputError, match="epoch"):
+        read_schedule(path)
+
+
+def test_models_of_a_class_that_the_schedule_lacks_are_refused(tmp_path: Path) -> None:
+    """Each of their requests would be; at the start, and by a new configuration or schedule."""
+    live = Live(tmp_path)
+    live.start()
+    try:
+        urls = {region: stub.url for region, stub in live.stubs.items()}
+        models = {"llama": {"class": "chta"}}
+        live.write(configuration(urls, models=models))
+        (problem,) = live.service.plane.take_config(tmp_path / "serve.yaml")
+        assert (problem.where, problem.fix) == ("models.llama.class", "Did you mean `chat`?")
+        with pytest.raises(InputError, match="`chta` is none of the schedule's classes"):
+            check_files(tmp_path / "serve.yaml")
+        live.write(configuration(urls))
+        assert live.service.plane.take_config(tmp_path / "serve.yaml") == []
+    finally:
+        live.stop()
+        live.end()
+
+
+def test_a_bug_beside_the_requests_loses_no_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is told when it happens, and all that ended is recorded at the end."""
+    monkeypatch.setattr(envoy_log.EnvoyLog, "_read", lambda log: 1 // 0)
+    live = Live(tmp_path)
+    live.start(access_log="access.log")
+    try:
+        settle(live, {"id": decide(live)["id"]})
+        assert live.service.plane.events["work_ended"] == 1
+        assert "ZeroDivisionError" in caplog.text
+        live.stop()
+        assert len(live.rows()) == 1
+    finally:
+        live.end()
 
 
 def test_a_request_that_was_decided_belongs_to_its_window(live: Live) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -118,6 +119,34 @@ def test_a_line_that_was_cut_off_is_left_out(path: Path) -> None:
     os.write(spool._slot.files[0], b"half")
     spool._slot.close()
     assert Spool(path).left == [b"whole"]
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_line_that_a_full_disk_takes_half_of_spoils_no_other(path: Path, moved: bool) -> None:
+    """It is counted as not kept, and the next one, once there is room, is whole."""
+    spool = Spool(path)
+    spool.keep(b"first")
+    if moved:
+        other = Spool(path)
+        other.keep(b"a line of a process that has ended since")
+        for each in (spool, other):
+            each._slot.close()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16, before[1]))
+    try:
+        if moved:
+            with pytest.raises(OSError, match="No space left"):
+                Spool(path)
+        else:
+            spool.keep(b"one that is too long")
+            assert spool.failures == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    if not moved:
+        spool.keep(b"third")
+        spool._slot.close()
+    lines = [b"first", b"a line of a process that has ended since" if moved else b"third"]
+    assert sorted(Spool(path).left) == sorted(lines)
 
 
 def test_a_disk_that_takes_nothing_is_counted(path: Path) -> None:

@@ -16,7 +16,8 @@ from tests.examples import examples
 from tests.serve.test_corrections import HOURS_US, MONTH, made_rows
 from wattlas.cli import run
 from wattlas.errors import UsageError
-from wattlas.serve.corrections import HOUR_US, Revised, correct
+from wattlas.serve.corrected_rows import HOUR_US
+from wattlas.serve.corrections import Revised, correct
 from wattlas.serve.ledger.journal import Batch
 from wattlas.serve.ledger.sqlite import SqliteStore
 from wattlas.serve.statement_page import exact, page_of, short

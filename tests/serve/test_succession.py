@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from tests.examples import examples
 from tests.serve.live import Live, configuration, schedule
 from tests.serve.test_service import call, decide, settle
-from wattlas.serve.corrections import HOUR_US, Revised, correct
+from wattlas.serve.corrected_rows import HOUR_US
+from wattlas.serve.corrections import Revised, correct
 from wattlas.serve.ledger.sqlite import SqliteStore
 from wattlas.serve.plane import Plane, PlaneClock, open_plane
 from wattlas.serve.schedule import Schedule

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import time
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -20,21 +21,28 @@ from ruamel.yaml import YAML
 from tests.acceptance.small_world import small_world
 from tests.examples import examples
 from tests.fleets import CLASSES, POINTS, binding_capacity
-from tests.serve.live import configuration, schedule
+from tests.serve.live import configuration, renamed, schedule
 from wattlas.cli import run
 from wattlas.data.scenario_file import load
 from wattlas.data.whole_file import write_texts
-from wattlas.errors import InfeasibleError, UsageError
+from wattlas.errors import InfeasibleError, InputError, UsageError
 from wattlas.model.endpoints import Address, Endpoint, Endpoints, address_of
 from wattlas.model.scenario import Scenario
 from wattlas.placement.compare.baselines import baseline
 from wattlas.placement.problem.instance import build_instance
+from wattlas.serve.config import read_config
+from wattlas.serve.gateway.tell import decided_headers
+from wattlas.serve.schedule import read_schedule
+from wattlas.serve.table import place_of
 from wattlas.studies.export import litellm
 from wattlas.studies.export.envoy import ROUTES_FILE, _part, bootstrap
 from wattlas.studies.export.files import folder_files, single_file
 from wattlas.studies.export.gateways import Setting
 from wattlas.studies.export.httproute import ai_gateway_routes, http_routes
 from wattlas.studies.export.listings import sentences, weights_table
+from wattlas.studies.export.live_envoy import live_bootstrap
+from wattlas.studies.export.live_litellm import live_config
+from wattlas.studies.export.live_nginx import live_nginx
 from wattlas.studies.export.llmd import peers
 from wattlas.studies.export.rounding import TOTAL, Route, routes, whole_weights, worst_rounding
 from wattlas.studies.export.weights import Weights, weights
@@ -313,6 +321,82 @@ def test_envoy_reads_a_name_with_a_percent_sign_as_it_is() -> None:
     assert made["weight"] == 7
 
 
+def test_odd_names_of_places_are_told_and_matched_alike(tmp_path: Path) -> None:
+    """Routes of Envoy match what decisions say in headers, a cluster is of one place, and so is a
+    deployment of LiteLLM; no name is a format."""
+    names = {"oslo": "a/b", "austin": "a", "large": "c é", "small": "b/100% c"}
+    upstreams = {name: {"url": "http://x:1"} for name in ("a/b", "a")}
+    config = configuration({}, upstreams=upstreams, access_log="a.log", decisions={"socket": "s"})
+    (tmp_path / "serve.yaml").write_text(json.dumps(config))
+    (tmp_path / "schedule.json").write_text(json.dumps(renamed(schedule(), names)))
+    read = read_config(tmp_path / "serve.yaml"), read_schedule(tmp_path / "schedule.json")
+    made = live_bootstrap(*read, "x:1", time.time())["static_resources"]
+    clusters = [each["name"] for each in made["clusters"]]
+    places = {place_of(name) for name in clusters[:-1]}
+    assert places == read[1].places
+    assert len({*clusters}) == len(clusters) == 4
+    (manager,) = made["listeners"][0]["filter_chains"][0]["filters"]
+    *own, undecided, _ = manager["typed_config"]["route_config"]["virtual_hosts"][0]["routes"]
+    for route in own:
+        place = place_of(route["route"]["cluster"])
+        assert place is not None
+        told = {name.decode(): v.decode() for name, v in decided_headers(False, place, "", "")}
+        for header in route["match"]["headers"]:
+            assert header["string_match"]["exact"] == told[header["name"]]
+    assert {place_of(route["route"]["cluster"]) for route in own} == places
+    for part in undecided["route"]["weighted_clusters"]["clusters"]:
+        added = [each["header"]["value"] for each in part["response_headers_to_add"]][2:]
+        place = place_of(part["name"])
+        assert place is not None
+        told = {name.decode(): v.decode() for name, v in decided_headers(False, place, "", "")}
+        wanted = [told[f"x-wattlas-{word}"] for word in ("region", "point")]
+        assert [value.replace("%%", "%") for value in added] == wanted
+        assert all(value.count("%") % 2 == 0 for value in added)
+    ids = [each["model_info"]["id"] for each in live_config(*read)["model_list"]]
+    assert len({*ids}) == len(ids) == 3
+
+
+def test_litellm_asks_for_the_servers_that_are_missing(tmp_path: Path) -> None:
+    """A region without servers is told, as it is for Envoy and nginx."""
+    config = configuration({"oslo": "http://x:1"}, gateway=None, access_log="a.log")
+    config["decisions"] = {"socket": "s"}
+    (tmp_path / "serve.yaml").write_text(json.dumps(config))
+    (tmp_path / "schedule.json").write_text(json.dumps(schedule()))
+    read = read_config(tmp_path / "serve.yaml"), read_schedule(tmp_path / "schedule.json")
+    for make in (
+        lambda: live_config(*read),
+        lambda: live_bootstrap(*read, "x:1", time.time()),
+        lambda: live_nginx(*read, "x:1", time.time()),
+    ):
+        with pytest.raises(InputError, match="in `austin`, which has no endpoint"):
+            make()
+
+
+@pytest.mark.parametrize("shares", [[0.999 / 65] * 65 + [0.001], [1 / 3] * 3, [0.00004, 0.99996]])
+def test_shares_of_nginx_are_a_whole(shares: list[float], tmp_path: Path) -> None:
+    """Rounded to hundredths of a percent, each to less than one and all before the last to no more
+    than 100."""
+    names = [f"r{n:02d}" for n in range(len(shares))]
+    stated, upstreams = schedule(), {name: {"url": "http://x:1"} for name in names}
+    full = [
+        {"region": name, "point": "large", "share": part}
+        for name, part in zip(names, shares, strict=True)
+    ]
+    stated["hours"][0]["sets"] = [{"metro": "lagos", "class": "chat", "full": full}]
+    stated |= {"regions": {name: {"pue": 1.1} for name in names}, "usual": {}}
+    stated["hours"][0]["signals"] = {}
+    config = configuration({}, upstreams=upstreams, access_log="a", decisions={"socket": "s"})
+    (tmp_path / "serve.yaml").write_text(json.dumps(config))
+    (tmp_path / "schedule.json").write_text(json.dumps(stated))
+    read = read_config(tmp_path / "serve.yaml"), read_schedule(tmp_path / "schedule.json")
+    text = live_nginx(*read, "x:1", time.time())
+    told = {int(n): float(part) for part, n in re.findall(r"([\d.]+)% place_(\d+);", text)}
+    assert sum(told.values()) <= 100.0 + 1e-9
+    for n, part in enumerate(shares[:-1]):
+        assert told.get(n, 0.0) == pytest.approx(100 * part, abs=0.01 + 1e-9)
+    assert 100 - sum(told.values()) == pytest.approx(100 * shares[-1], abs=0.01 + 1e-9)
+
+
 def test_peers_of_llm_d_are_those_that_the_table_leads_to(hourly: Weights) -> None:
     """By hour: every place with a share, once by address, in the words of its discovery file."""
     for hour in range(hourly.hours):
@@ -434,7 +518,9 @@ def test_files_by_hour_and_their_swap(hourly: Weights, tmp_path: Path) -> None:
         ("oslo:8000", None), ("http://a/v1", None), ("http://a:70000", None), ("", None),
         ("http://a:65535", ("a", 65535, False)), ("http://a:65536", None), ("http://a:0", None),
         ("http://a:1", ("a", 1, False)),
-        ("http://a b", None), ("ftp://a", None),
+        ("http://a b", None), ("ftp://a", None), ("http://a..b", None), ("http://.a", None),
+        (f"http://{'a' * 63}.b.", (f"{'a' * 63}.b.", 80, False)), (f"http://{'a' * 64}.b", None),
+        (f"http://{'a.' * 127}a", None),
     ],
 )  # fmt: skip
 def test_addresses(url: str, found: tuple[str, int, bool] | None) -> None:

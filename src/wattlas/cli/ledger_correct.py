@@ -52,7 +52,7 @@ def command(
         raise UsageError("--row needs the one --tenant whose row it is.")
     with opened(ledger) as store:
         from wattlas.serve import corrections, revised
-        from wattlas.serve.metered_hours import correct_energy
+        from wattlas.serve.metered_hours import correct_energy, unshared
 
         record = not dry_run
         if row is not None:
@@ -63,6 +63,7 @@ def command(
             metered = revised.read_metered(energy)
             words = _named(energy), why or "metered"
             made = correct_energy(store, metered, words, record=record)
+            _tell_unshared(unshared(store, metered))
         else:
             assert signals is not None
             made = []
@@ -78,6 +79,18 @@ def _named(path: Path) -> str:
     from hashlib import sha256
 
     return f"{path.name} {sha256(path.read_bytes()).hexdigest()[:12]}"
+
+
+def _tell_unshared(hours: list[tuple[str, int]]) -> None:
+    """What was metered and is nobody's: a region that is called otherwise, or one that stood by."""
+    if not hours:
+        return
+    from datetime import UTC, datetime
+
+    (region, hour_us), others = hours[0], len(hours) - 1
+    first = datetime.fromtimestamp(hour_us // 1_000_000, UTC).strftime("%Y-%m-%dT%H:00Z")
+    more = f" and {others} more {noun(others, 'hour')}" if others else ""
+    say(f"No requests to share what `{region}` took at {first}{more}: nothing follows from that.")
 
 
 def _tell(made: list[Any], *, as_json: bool, dry_run: bool) -> None:

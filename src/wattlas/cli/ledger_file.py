@@ -27,6 +27,7 @@ def opened(ledger: str) -> Iterator[Store]:
 
     check_extra()
     from wattlas.serve.config import is_database
+    from wattlas.serve.ledger.journal import is_away
     from wattlas.serve.run import store_at
 
     if not is_database(ledger) and not Path(ledger).is_file():
@@ -37,7 +38,7 @@ def opened(ledger: str) -> Iterator[Store]:
     except WattlasError:
         raise
     except Exception as error:
-        if type(error).__module__.partition(".")[0] not in ("sqlite3", "asyncpg"):
+        if not is_away(error):
             raise
         raise MachineError(f"the ledger does not answer ({error}). Try again.") from error
     finally:

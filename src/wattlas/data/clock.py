@@ -12,6 +12,7 @@ from wattlas.data.entities import Entities
 from wattlas.data.inputs import Inputs
 from wattlas.data.pack import shipped
 from wattlas.data.sampling import Sample, representative_days
+from wattlas.data.schema.hours import TIME
 from wattlas.data.schema_facts import Signal
 from wattlas.data.series import on_grid, parse_utc, stamp, time_range, time_step_h
 from wattlas.data.signal_tables import (
@@ -154,7 +155,7 @@ def _values(
         what = f"has no {name} of {shown}{more}, which the pack has"
         fix = f"Say `signals.{name}.missing: pack` to keep the pack's hours for them."
         inputs.report(("signals", name, "table"), what, fix)
-    unread = signal.table is not None and not sources
+    unread = signal.table is not None and all(_untimed(source.frame) for source in sources)
     return values, [] if unread else [zone for zone in lacking if zone not in in_pack]
 
 
@@ -181,6 +182,11 @@ def _from_tables(
         inputs.problems += problems
         wanted = wanted - source.zones
     return values, has_value
+
+
+def _untimed(frame: pl.DataFrame) -> bool:
+    """Whether a table has rows, and the time of none could be read."""
+    return not frame.is_empty() and frame[TIME].null_count() == frame.height
 
 
 def _only_in_pack(inputs: Inputs, name: str, lacking: Sequence[str]) -> list[str]:

@@ -24,10 +24,9 @@ from wattlas.data.reader.cells import Cells, missing_columns, typed
 from wattlas.data.reader.dialect import ROW
 from wattlas.data.reader.source import SourceTable
 from wattlas.data.schema.columns import TableSchema
-from wattlas.data.schema.hours import TIME
+from wattlas.data.schema.hours import PARTS, TIME
 from wattlas.data.steps import (
     HOUR_MIN,
-    PARTS,
     beginnings,
     off_grid,
     steps_by_key,

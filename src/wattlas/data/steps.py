@@ -11,10 +11,8 @@ from datetime import datetime
 import polars as pl
 
 from wattlas.data.reader.stamps import INSTANT
-from wattlas.data.reader.stretch import PARTS
 from wattlas.data.schema.hours import TIME
 
-__all__ = ["PARTS"]
 STEP = "__step"
 """How long a row lasts, minutes."""
 HOUR_MIN = 60

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from wattlas.errors import InputError, Problem
 
 URL = re.compile(r"(https?)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5}))?/?")
+HOST = re.compile(r"(?=.{1,253}$)(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?")
+"""A name: words of at most 63 letters with dots between; a dot may end it."""
 PORTS = {"http": 80, "https": 443}
 MOST_PORT = 65_535
 NO_HOST = re.compile(r"[^A-Za-z0-9.-]")
@@ -43,7 +45,8 @@ def address_of(url: str) -> Address | None:
     if match is None:
         return None
     port = int(match[3] or PORTS[match[1]])
-    return Address(match[2], port, match[1] == "https") if 0 < port <= MOST_PORT else None
+    known = 0 < port <= MOST_PORT and (match[2].startswith("[") or HOST.fullmatch(match[2]))
+    return Address(match[2], port, match[1] == "https") if known else None
 
 
 @dataclass(frozen=True)

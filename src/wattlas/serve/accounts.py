@@ -32,6 +32,8 @@ MJ_PER_J = 1e3
 UG_PER_G = 1e6
 US_PER_S = 1e6
 NANO = 1e9
+BEYOND = 2.0**63
+"""No ledger keeps whole numbers of so much."""
 _NANO_USD = NANO / KWH_PER_MWH
 _UNKNOWN = Rates(*(nan,) * len(Rates._fields))
 
@@ -79,7 +81,7 @@ def figures(
     if metered_j is not None and not is_odd(metered_j, server_j):
         server_j = metered_j
     amounts = _amounts(rates, server_j)
-    return Figures(*(None if x != x else round(x) for x in amounts))
+    return Figures(*(round(x) if abs(x) < BEYOND else None for x in amounts))
 
 
 def _rates(schedule: Schedule, hour: ScheduleHour, place: Place) -> Rates:
@@ -251,9 +253,9 @@ def _metered(
 
 
 def _rounded(amounts: Any) -> list[int | None]:
-    """Whole numbers; None for nan."""
-    unknown = np.isnan(amounts)
-    if not unknown.any():
+    """Whole numbers; None for nan, and for what no store keeps."""
+    known = np.abs(amounts) < BEYOND
+    if known.all():
         whole: list[int | None] = np.rint(amounts).astype(np.int64).tolist()
         return whole
-    return [None if x != x else round(x) for x in amounts.tolist()]
+    return [round(x) if abs(x) < BEYOND else None for x in amounts.tolist()]

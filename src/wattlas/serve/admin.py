@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import logging
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from typing import Any
@@ -16,10 +17,13 @@ from starlette.routing import Route
 from wattlas.errors import UsageError
 from wattlas.serve.config import ListenSection
 from wattlas.serve.decisions import health
+from wattlas.serve.ledger.journal import AWAY, is_away
 from wattlas.serve.metrics import metrics_text
 from wattlas.serve.plane import Plane
 from wattlas.serve.statement_forms import FORMS
 from wattlas.serve.totals import MetricTotals
+
+log = logging.getLogger("wattlas.serve")
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -34,7 +38,7 @@ def admin_app(
     def guarded(handler: Handler) -> Handler:
         async def checked(request: Request) -> Response:
             given = request.headers.get("authorization", "").removeprefix("Bearer ")
-            if digest and not hmac.compare_digest(sha256(given.encode()).digest(), digest):
+            if digest and not hmac.compare_digest(sha256(given.encode("latin-1")).digest(), digest):
                 return JSONResponse({"error": "The token is missing or wrong."}, 401)
             return await handler(request)
 
@@ -58,6 +62,11 @@ def admin_app(
             text = await run_in_threadpool(form.made, plane.store, tenant, name)
         except UsageError as error:
             return JSONResponse({"error": str(error)}, 400)
+        except Exception as error:
+            if not is_away(error):
+                raise
+            log.error("no statement: the ledger does not answer (%s)", error)
+            return JSONResponse({"error": AWAY}, 503)
         headers = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
         return Response(text, media_type=form.media_type, headers=headers)
 
@@ -69,7 +78,7 @@ def admin_app(
         routes=[
             Route("/metrics", guarded(show_metrics)),
             Route("/healthz", guarded(show_health)),
-            Route("/statements/{tenant}/{month}", guarded(show_statement)),
+            Route("/statements/{tenant:path}/{month}", guarded(show_statement)),
             Route("/reload", guarded(do_reload), methods=["POST"]),
         ]
     )

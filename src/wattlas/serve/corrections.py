@@ -18,18 +18,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
-from math import isfinite
 from typing import Any, NamedTuple
 
 from wattlas.errors import UsageError
+from wattlas.serve.corrected_rows import (
+    AMOUNTS,
+    HOUR_US,
+    OWN,
+    Amount,
+    Group,
+    Journal,
+    Members,
+    energies_of,
+    group_of,
+    present_of,
+)
 from wattlas.serve.ledger.journal import CORRECTION, Batch, Row, Store
-from wattlas.serve.statements import ALWAYS_US, MJ_PER_KWH, NANO, SUMS, UG_PER_G
-from wattlas.units import KWH_PER_MWH
+from wattlas.serve.meters import MOST_J
+from wattlas.serve.statements import ALWAYS_US, SUMS
 
-HOUR_US = 3_600_000_000
 ID_LETTERS = 24
 
 
@@ -41,107 +50,8 @@ class Revised(NamedTuple):
     marginal_g_per_kwh: float | None = None
 
 
-class Amount(NamedTuple):
-    """An amount that a signal makes of an energy: `per` is its unit per kWh and unit of signal."""
-
-    name: str
-    energy: str
-    signal: str
-    per: float
-
-    def per_mj(self, signal: float) -> float:
-        """What one mJ comes to at a signal."""
-        return signal * self.per / MJ_PER_KWH
-
-
-AMOUNTS = tuple(
-    Amount(f"{usual}{name}", energy, signal, per)
-    for usual, energy in (("", "facility_mj"), ("usual_", "usual_mj"))
-    for name, signal, per in (
-        ("average_ug", "average_g_per_kwh", UG_PER_G),
-        ("marginal_ug", "marginal_g_per_kwh", UG_PER_G),
-        ("nano_usd", "price_usd_per_mwh", NANO / KWH_PER_MWH),
-    )
-)
-OWN = ("it_mj", "facility_mj", "average_ug", "marginal_ug", "nano_usd")
-"""Amounts that follow from a request's energy where it was served."""
-
-ENERGIES = ("it_mj", "facility_mj", "usual_mj")
-
 Signals = Mapping[tuple[str, int], Revised]
 """(region, beginning of the hour in µs) → signals."""
-
-
-class Group(NamedTuple):
-    """Requests that met the same signals."""
-
-    hour_us: int
-    region: str
-    usual_region: str | None
-
-
-@dataclass
-class Members:
-    """The requests of a group, and the sums of corrections of it."""
-
-    rows: list[Row] = field(default_factory=list)
-    corrections: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SUMS, 0))
-    filled: int = 0
-    times: int = 0
-    """How often something was appended for it."""
-
-    def recorded(self, name: str) -> int:
-        """The sum of a field of its requests, each with its own corrections."""
-        return sum(getattr(row, name) or 0 for row in self.rows)
-
-    def holds(self, name: str) -> int:
-        """The same with corrections of all of them together."""
-        return self.recorded(name) + self.corrections[name]
-
-
-class Journal:
-    """What holds of some rows of one tenant: requests, each with its own corrections, by group."""
-
-    def __init__(self, rows: Sequence[Row]) -> None:
-        singles: dict[str, list[Row]] = {}
-        requests = {row.id: row for row in rows if row.corrects is None}
-        self.groups: dict[Group, Members] = {}
-        for row in rows:
-            if row.corrects in requests:
-                singles.setdefault(str(row.corrects), []).append(row)
-            elif row.corrects is not None:
-                members = self._members(row)
-                members.times += 1
-                members.filled += row.filled or 0
-                for name in SUMS:
-                    members.corrections[name] += getattr(row, name)
-        self.times = {id: len(own) for id, own in singles.items()}
-        """How often something was appended for a request."""
-        self.requests = {id: _added(row, singles.get(id, ())) for id, row in requests.items()}
-        for row in self.requests.values():
-            self._members(row).rows.append(row)
-        self.groups = {group: each for group, each in self.groups.items() if each.rows}
-
-    def _members(self, row: Row) -> Members:
-        return self.groups.setdefault(group_of(row), Members())
-
-
-def group_of(row: Row) -> Group:
-    """The group of a request, or of what corrects one."""
-    hour_us = row.admitted_us // HOUR_US * HOUR_US
-    return Group(hour_us, row.region, row.usual_region)
-
-
-def _added(row: Row, corrections: Sequence[Row]) -> Row:
-    """A request with the differences that were appended for it."""
-    if not corrections:
-        return row
-    values: dict[str, Any] = {}
-    for name in SUMS:
-        difference = sum(getattr(each, name) for each in corrections)
-        if difference:
-            values[name] = (getattr(row, name) or 0) + difference
-    return row._replace(**values)
 
 
 def of_signals(
@@ -213,9 +123,9 @@ def of_energy(rows: Sequence[Row], id: str, it_j: float | None, why: str, now_us
     row = journal.requests.get(id)
     if row is None:
         raise UsageError(f"`{id}` is no request of this tenant. Name one as its row does.")
-    if it_j is not None and not (isfinite(it_j) and it_j >= 0):
-        raise UsageError(f"{it_j:g} J is no energy. Give what the request took, 0 J or more.")
-    present = _present(row, journal.groups[group_of(row)], _energies(rows, group_of(row)))
+    if it_j is not None and not 0 <= it_j <= MOST_J:
+        raise UsageError(f"{it_j:g} J is no energy. Give what the request took, 0 to {MOST_J:g} J.")
+    present = present_of(row, journal.groups[group_of(row)], energies_of(rows, group_of(row)))
     if it_j is not None and not present["it_mj"]:
         raise UsageError(f"of `{id}` no energy is recorded, so that nothing follows from another.")
     if it_j is None:
@@ -227,53 +137,6 @@ def of_energy(rows: Sequence[Row], id: str, it_j: float | None, why: str, now_us
     if not any(differences.values()):
         raise UsageError(f"`{id}` is accounted for so already.")
     return _row(row, _Said(id, differences, 0, why, journal.times.get(id, 0)), now_us)
-
-
-def _present(
-    row: Row, members: Members, energies: Mapping[str, Mapping[str, int]]
-) -> dict[str, int]:
-    """What holds of a request. Where its whole group was corrected, that is its energy at the
-    intensity, or price, of the group."""
-    present: dict[str, int] = {name: getattr(row, name) or 0 for name in SUMS}
-    present.update(energies[row.id])
-    for amount in AMOUNTS:
-        if members.corrections[amount.name]:
-            whole = sum(each[amount.energy] for each in energies.values())
-            own = present[amount.energy] * members.holds(amount.name)
-            present[amount.name] = round(own / whole) if whole else 0
-    return present
-
-
-def _energies(rows: Sequence[Row], group: Group) -> dict[str, dict[str, int]]:
-    """What holds of the energies of each request of a group. A correction of all of them fell on
-    each in proportion to what held of it then, so that the order of the rows counts."""
-    energies: dict[str, dict[str, int]] = {}
-    for row in rows:
-        if group_of(row) != group:
-            continue
-        if row.corrects is None:
-            energies[row.id] = {name: getattr(row, name) or 0 for name in ENERGIES}
-        elif row.corrects in energies:
-            for name in ENERGIES:
-                energies[row.corrects][name] += getattr(row, name)
-        else:
-            for name in ENERGIES:
-                before = [each[name] for each in energies.values()]
-                if getattr(row, name) and sum(before):
-                    after = shared(sum(before) + getattr(row, name), before)
-                    for each, share in zip(energies.values(), after, strict=True):
-                        each[name] = share
-    return energies
-
-
-def shared(whole: int, weights: Sequence[int]) -> list[int]:
-    """A whole number in whole parts as near to the weights as can be: largest remainders."""
-    total = sum(weights)
-    parts = [whole * weight // total for weight in weights]
-    rests = sorted(range(len(weights)), key=lambda n: -(whole * weights[n] % total))
-    for n in rests[: whole - sum(parts)]:
-        parts[n] += 1
-    return parts
 
 
 class _Said(NamedTuple):

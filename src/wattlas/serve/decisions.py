@@ -149,7 +149,7 @@ class Decisions:
         try:
             headers = self._keys.single(given)
             tenant = self._keys.tenant(headers)
-            model = self._forwarded(headers.get(MODEL_HEADER, b"").decode("latin-1"))
+            model = self._forwarded(_word(headers.get(MODEL_HEADER, b"")))
             asked = asked_of(headers.get(TIER_HEADER, b"auto").decode("latin-1"))
         except Refusal as refusal:
             if refusal.status != 401:
@@ -221,6 +221,14 @@ def _json(body: bytes) -> Any:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise Refusal(400, f"The body is not JSON: {error}", "invalid_json") from None
+
+
+def _word(value: bytes) -> str:
+    """A header's value, whose letters may be written either way."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 def _text(said: dict[str, Any], key: str, other: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 from pathlib import Path
 
@@ -30,9 +32,24 @@ def bound(listen: str | None, path: Path | None) -> socket.socket:
 
 def _bind_unix(opened: socket.socket, path: Path) -> None:
     if path.is_socket():
+        if _answers(path):
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
         path.unlink()  # left by a process that ended
     opened.bind(str(path))
     path.chmod(0o600)
+
+
+def _answers(path: Path) -> bool:
+    """Whether a process listens at a Unix socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
+        asking.setblocking(False)
+        try:
+            asking.connect(str(path))
+        except BlockingIOError:
+            return True  # so many wait for it that no more may
+        except OSError:
+            return False
+    return True
 
 
 def address(opened: socket.socket) -> str:

@@ -8,7 +8,9 @@ what was written while it was away: the ledger takes each id once.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import time
 from collections.abc import Sequence
 from functools import partial
 from io import BufferedReader
@@ -27,7 +29,9 @@ from wattlas.serve.decision import (
     settle_as_decided,
 )
 from wattlas.serve.plane import Plane
-from wattlas.serve.table import Place
+from wattlas.serve.table import Place, place_of, slashed
+
+log = logging.getLogger("wattlas.serve")
 
 POLL_S = 0.05
 PER_LINE_S, LONGER_S = 0.001, 0.15
@@ -35,6 +39,8 @@ PER_LINE_S, LONGER_S = 0.001, 0.15
 PIECE_BYTES = 1 << 16
 """So much is taken at once: some 230 lines, which keep nobody waiting for more than a moment."""
 LONGEST_LINE = 65_536
+FORMER_S = 60.0
+"""So long a log is read after another stands in its place."""
 MOST_NUMBER = 2**40
 """More bytes than any request has."""
 MOST_PLACES = 10_000
@@ -63,8 +69,12 @@ class EnvoyLog:
         self._plane, self._path = plane, path
         self._file: BufferedReader | None = None
         self._rest = b""
+        self._former: tuple[BufferedReader, bytes, float] | None = None
+        """The log before: its file, half a line, and until when it is read."""
         self._lines = 0
         """That the last piece had."""
+        self._fault = ""
+        """Why the log cannot be read; empty where it can."""
         self._places: dict[str, Place] = {}
 
     async def run(self) -> None:
@@ -79,21 +89,51 @@ class EnvoyLog:
 
     def _read(self) -> bool:
         """Take the next piece; False where there is nothing more for now."""
+        self._read_former()
         if self._file is None:
             try:
                 self._file = self._path.open("rb")
-            except OSError:
+            except OSError as error:
+                self._tell(error)
                 return False
+            self._fault = ""
         piece = self._file.read(PIECE_BYTES)
         self._lines = 0
         if not piece:
             return self._turned()
-        *lines, self._rest = (self._rest + piece).split(b"\n")
-        if len(self._rest) > LONGEST_LINE:
-            self._rest = b""
-        self.take_all(lines)
-        self._lines = len(lines)
+        self._rest, self._lines = self._take(self._rest + piece)
         return len(piece) == PIECE_BYTES
+
+    def _take(self, text: bytes) -> tuple[bytes, int]:
+        """Take the lines of a text; half a line that is left, and how many there were."""
+        *lines, rest = text.split(b"\n")
+        self.take_all(lines)
+        return rest if len(rest) <= LONGEST_LINE else b"", len(lines)
+
+    def _read_former(self) -> None:
+        """Take what is still written to the log before: who writes it opens the new one when it is
+        told to, each of its processes by itself."""
+        if self._former is None:
+            return
+        file, rest, until_s = self._former
+        piece = file.read(PIECE_BYTES)
+        if piece:
+            self._former = file, self._take(rest + piece)[0], until_s
+        elif time.monotonic() > until_s:
+            self._leave()
+
+    def _leave(self) -> None:
+        if self._former is not None:
+            self._former[0].close()
+        self._former = None
+
+    def _tell(self, error: OSError) -> None:
+        """Say once why the log cannot be read; one that is not there yet is none."""
+        fault = "" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
+        if fault and fault != self._fault:
+            log.error("%s cannot be read (%s): no request is settled by it", self._path, fault)
+            self._plane.events["log_unreadable"] += 1
+        self._fault = fault
 
     def _turned(self) -> bool:
         """At the end of the file: whether another stands in its place, or it was emptied."""
@@ -106,13 +146,19 @@ class EnvoyLog:
         same = (own.st_ino, own.st_dev) == (there.st_ino, there.st_dev)
         if same and own.st_size >= self._file.tell():
             return False
-        self._close()
+        if same:
+            self._file.close()
+        else:
+            self._leave()
+            self._former = self._file, self._rest, time.monotonic() + FORMER_S
+        self._file, self._rest = None, b""
         return True
 
     def _close(self) -> None:
         if self._file is not None:
             self._file.close()
         self._file, self._rest = None, b""
+        self._leave()
 
     def take(self, line: bytes) -> bool:
         """Take a line of the log; False where it settles nothing."""
@@ -161,7 +207,7 @@ class EnvoyLog:
         place = decision.place
         known = names.get(place)
         if known is None:
-            known = names[place] = f"{place.region}/{place.point}", plane.model_of(place.point)
+            known = names[place] = slashed(*place), plane.model_of(place.point)
         if get("cluster") != known[0]:
             return False
         per_token = STREAMED_BYTES_PER_TOKEN if _streamed(said) else BYTES_PER_TOKEN
@@ -193,14 +239,9 @@ class EnvoyLog:
     def _place(self, cluster: Any) -> Place | None:
         """The place that served, by the name of its cluster: region/point."""
         name = cluster if type(cluster) is str else ""
-        place = self._places.get(name)
-        if place is None:
-            region, slash, point = name.partition("/")
-            if not slash:
-                return None
-            place = Place(region, point)
-            if len(self._places) < MOST_PLACES:
-                self._places[name] = place
+        place = self._places.get(name) or place_of(name)
+        if place is not None and len(self._places) < MOST_PLACES:
+            self._places[name] = place
         return place
 
 

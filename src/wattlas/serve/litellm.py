@@ -251,7 +251,8 @@ class Hooks:
             return None
         low = is_fallback(litellm_call_info or {})
         tier = "degraded" if low else "full"
-        return {"x-wattlas-tier": tier, "x-wattlas-region": place[0], "x-wattlas-point": place[1]}
+        region, point = (name.encode("ascii", "backslashreplace").decode() for name in place)
+        return {"x-wattlas-tier": tier, "x-wattlas-region": region, "x-wattlas-point": point}
 
     async def _decide(self, model: str, request: Mapping[str, Any]) -> Mapping[str, Any] | None:
         tenant = _metadata(request).get(self._tenant_key) or self._tenant

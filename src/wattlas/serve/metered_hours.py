@@ -8,10 +8,12 @@ was served as usual has its usual changed alike. A correction by hour carries th
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from wattlas.errors import UsageError
-from wattlas.serve.corrections import HOUR_US, OWN, Journal, Members, now_us, of_group, shared
+from wattlas.serve.corrected_rows import HOUR_US, OWN, Journal, Members, shared
+from wattlas.serve.corrections import now_us, of_group
 from wattlas.serve.ledger.journal import Batch, Row, Store
 from wattlas.serve.meters import is_odd
 from wattlas.serve.statements import SUMS
@@ -73,15 +75,30 @@ def _differences(members: Members, it_mj: int, factor: float) -> dict[str, int]:
     return differences
 
 
+def _rows(store: Store, metered: Metered) -> dict[str, list[Row]]:
+    """The rows of all tenants from the first to the last hour that was metered."""
+    since, until = min(h for _, h in metered), max(h for _, h in metered) + HOUR_US
+    return {tenant: store.rows(tenant, since, until).rows for tenant in store.tenants()}
+
+
+def unshared(store: Store, metered: Metered) -> list[tuple[str, int]]:
+    """Hours of regions that took energy and had no requests to share it, by region."""
+    if not metered:
+        return []
+    holds = Counter[tuple[str, int]]()
+    for rows in _rows(store, metered).values():
+        for group, members in Journal(rows).groups.items():
+            holds[group.region, group.hour_us] += members.holds("it_mj")
+    return sorted(hour for hour in metered if not holds[hour])
+
+
 def correct_energy(
     store: Store, metered: Metered, words: tuple[str, str], *, record: bool = True
 ) -> list[Row]:
     """Append what brings the hours of regions to what was metered, or only say what that is."""
     if not metered:
         return []
-    since, until = min(h for _, h in metered), max(h for _, h in metered) + HOUR_US
-    rows = {tenant: store.rows(tenant, since, until).rows for tenant in store.tenants()}
-    made = of_meters(rows, metered, words, now_us())
+    made = of_meters(_rows(store, metered), metered, words, now_us())
     flat = [row for own in made.values() for row in own]
     if flat and record:
         store.record(Batch(flat))

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from math import inf, isfinite
 from typing import Any, Literal, NamedTuple
 
 import orjson
@@ -31,6 +30,8 @@ hosts and 10 % what stood idle (Elsworth et al. 2025), (58 + 25 + 10) / 58."""
 MOST_RATIO = 100.0
 """A reading that differs from the profile by a larger factor is of another unit, or of more than
 this answer."""
+MOST_J = 1e9
+"""More than any answer takes: 278 kWh."""
 PROFILE, ABSENT, ODD = "profile", "no-reading", "odd-reading"
 """How a row's energy was found: tokens by the profile; the same because the meter said nothing, or
 what cannot be. Any other word is the name of the meter."""
@@ -137,7 +138,7 @@ class EnergyMeter:
         if isinstance(reading, bool) or not isinstance(reading, int | float):
             return None
         amount = reading * self.j_per_unit
-        return amount if isfinite(amount) and 0 < amount < inf else None
+        return amount if 0 < amount <= MOST_J else None
 
 
 REPORTED = EnergyMeter("reported", b"", (), b"", 1.0)

@@ -16,9 +16,6 @@ from wattlas.serve import names
 from wattlas.serve.plane import Plane
 from wattlas.serve.totals import Durations, MetricTotals, tier_of
 
-OTHER = "other"
-"""Stands for a label that no configuration names, so that no client can make new series."""
-
 
 class _Collector:
     def __init__(self, plane: Plane, totals: MetricTotals) -> None:
@@ -43,7 +40,7 @@ class _Collector:
         models = self._plane.config.document.models
         counts: dict[tuple[str, ...], float] = {}
         for (tenant, degraded, asked, served, region, end), count in self._totals.ended.items():
-            model = asked if asked in models else OTHER
+            model = asked if asked in models else names.OTHER
             key = tenant, tier_of(degraded), model, served, region, end
             counts[key] = counts.get(key, 0) + count
         return _counter(names.REQUESTS, counts)

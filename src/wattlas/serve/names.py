@@ -8,6 +8,11 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+OTHER = "other"
+"""Stands for a label that nothing here names, so that no client can make new series."""
+METHODS = frozenset(("usage", "events", "bytes", "none", "reported", ""))
+"""How tokens are found."""
+
 
 class Metric(NamedTuple):
     """A metric. `name` is Prometheus' without `_total`; `otel` that of OpenTelemetry, if it is sent

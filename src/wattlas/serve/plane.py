@@ -9,7 +9,7 @@ import logging
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +23,7 @@ from wattlas.serve.ledger.book import Book
 from wattlas.serve.ledger.journal import Row, Store
 from wattlas.serve.ledger.keeper import Keeper
 from wattlas.serve.ledger.spool import Spool
+from wattlas.serve.names import METHODS
 from wattlas.serve.schedule import Schedule, ScheduleHour, read_schedule
 from wattlas.serve.seal import Seal
 from wattlas.serve.succession import Succession
@@ -73,6 +74,7 @@ class Plane:
         self._models: dict[str, str] = {}
         """What servers call the models of points that were asked for."""
         self._urls: dict[tuple[str, str], str] = {}
+        self._known: Mapping[str, Set[str]] | None = None
         if spool is not None:
             self._recover(spool)
 
@@ -184,9 +186,23 @@ class Plane:
             self._urls[region, point] = url
         return url
 
+    @property
+    def known_names(self) -> Mapping[str, Set[str]]:
+        """Names that fields of a row may have as labels: those of configuration and schedule, and
+        none."""
+        if self._known is None:
+            served = map(self.model_of, self.schedule.points)
+            self._known = {
+                "model_asked": frozenset((*self.config.document.models, "")),
+                "model_served": frozenset((*served, "")),
+                "region": frozenset(self.schedule.regions),
+                "method": METHODS,
+            }
+        return self._known
+
     def _forget(self) -> None:
         """Names and addresses may be others after a reload."""
-        self._models, self._urls = {}, {}
+        self._models, self._urls, self._known = {}, {}, None
 
     def take_schedule(self, path: Path, *, at_once: bool = True) -> list[Problem]:
         """Take the schedule in a file, if it is sound and may follow the present one. Where it need

@@ -8,6 +8,7 @@ there were enough of them: of few, a sum tells what one used.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -16,11 +17,14 @@ from typing import Any
 import orjson
 
 from wattlas.serve.config import PublishSection
-from wattlas.serve.ledger.journal import CORRECTION, Row, Store
+from wattlas.serve.gateway.errors import Refusal
+from wattlas.serve.ledger.journal import AWAY, CORRECTION, Row, Store, is_away
 from wattlas.serve.plane import Plane
 from wattlas.serve.statements import month_us
 from wattlas.serve.totals import MJ_PER_J, UG_PER_G
 from wattlas.units import G_PER_KG, J_PER_KWH
+
+log = logging.getLogger("wattlas.serve")
 
 PATHS = (b"/.well-known/sustainability-data", b"/.well-known/sustainability")
 """The path of the draft, and the one that it had before."""
@@ -96,7 +100,8 @@ class Published:
         self._made: tuple[PublishSection, str, float, bytes | None] | None = None
 
     async def text(self) -> bytes | None:
-        """The declaration; None where nothing is published."""
+        """The declaration; None where nothing is published. Raises Refusal where the ledger does
+        not answer."""
         said = self._plane.config.document.publish
         if said is None:
             return None
@@ -105,7 +110,16 @@ class Published:
             month = datetime.fromtimestamp(utc_s, UTC).strftime("%Y-%m")
             made, now = self._made, time.monotonic()
             if made is None or made[:2] != (said, month) or now - made[2] > AGAIN_S:
-                declared = await asyncio.to_thread(declaration, self._plane.store, said, utc_s)
+                declared = await self._declared(said, utc_s)
                 text = None if declared is None else orjson.dumps(declared)
                 made = self._made = said, month, now, text
         return made[3]
+
+    async def _declared(self, said: PublishSection, utc_s: float) -> dict[str, Any] | None:
+        try:
+            return await asyncio.to_thread(declaration, self._plane.store, said, utc_s)
+        except Exception as error:
+            if not is_away(error):
+                raise
+            log.error("nothing is published: the ledger does not answer (%s)", error)
+            raise Refusal(503, AWAY, "ledger_away") from None

@@ -12,7 +12,8 @@ from wattlas.data.reader.source import SourceTable, read_table
 from wattlas.data.schema.columns import TableSchema
 from wattlas.data.schema.hours import METERED, REVISED, TIME
 from wattlas.errors import InputError, Problem
-from wattlas.serve.corrections import HOUR_US, Revised
+from wattlas.serve.corrected_rows import HOUR_US
+from wattlas.serve.corrections import Revised
 from wattlas.serve.statements import MJ_PER_KWH
 
 SIGNALS = Revised._fields

@@ -14,7 +14,6 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +40,10 @@ from wattlas.serve.gateway.pool import WireUpstream
 from wattlas.serve.gateway.trail import Ended
 from wattlas.serve.ledger.journal import Row, Store
 from wattlas.serve.ledger.sqlite import SqliteStore
-from wattlas.serve.metrics import OTHER
 from wattlas.serve.plane import TRUE_CLOCK, Plane, PlaneClock, open_plane
 from wattlas.serve.schedule import read_schedule
 from wattlas.serve.telemetry import Telemetry
-from wattlas.serve.totals import MetricTotals
+from wattlas.serve.totals import MetricTotals, counted_as
 
 log = logging.getLogger("wattlas.serve")
 WATCH_S = 0.5
@@ -91,11 +89,12 @@ class RunningService:
 
     def _made(self, rows: Sequence[Row]) -> None:
         """Show rows to everybody who counts."""
-        self.totals.take(rows)
-        if self.telemetry is not None:
-            for row in rows:
-                known = row.model_asked in self.plane.config.document.models
-                self.telemetry.take(row if known else row._replace(model_asked=OTHER))
+        if rows:
+            counted = counted_as(rows, self.plane.known_names)
+            self.totals.take(counted)
+            if self.telemetry is not None:
+                for row in counted:
+                    self.telemetry.take(row)
         self._watch(rows)
 
     def _ended(self, ended: Ended) -> None:
@@ -158,10 +157,11 @@ class RunningService:
         """Serve until stopped, and come to an orderly end."""
         limits = self.plane.config.document.limits
         keeper = asyncio.create_task(self.plane.keeper.run())
-        others = [asyncio.create_task(self._watch_files()), asyncio.create_task(self._watch_loop())]
+        works = [self._watch_files(), self._watch_loop()]
         if self.plane.config.document.access_log is not None:
             follow = EnvoyLog(self.plane, self.path.parent / self.plane.config.document.access_log)
-            others.append(asyncio.create_task(follow.run()))
+            works.append(follow.run())
+        others = [asyncio.create_task(self._told(work)) for work in works]
         serving = []
         for app, opened in self.ports.values():
             server = _server(app, limits)
@@ -176,14 +176,22 @@ class RunningService:
         await asyncio.gather(*serving)
         for task in others:
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*others, return_exceptions=True)
         self.plane.keeper.stop()
         await keeper
         await self.upstream.close()
         if self.telemetry is not None:
             await asyncio.to_thread(self.telemetry.close)
         self.close()
+
+    async def _told(self, work: Coroutine[Any, Any, None]) -> None:
+        """Work beside the requests, until it is cancelled: a bug that ends it is told at once, and
+        keeps nothing else from coming to its end."""
+        try:
+            await work
+        except Exception:
+            self.plane.events["work_ended"] += 1
+            log.exception("work beside the requests has ended, by a bug of ours")
 
     async def _watch_files(self) -> None:
         """Take files anew that were changed."""

@@ -102,7 +102,7 @@ class SchedulePart(_SchedulePart):
     """The whole file."""
 
     format: Literal["wattlas-schedule-1"]
-    epoch: Annotated[int, Field(ge=0)]
+    epoch: Annotated[int, Field(ge=0, lt=2**63)]
     writer: str = ""
     source: str = ""
     classes: tuple[ClassPart, ...]

@@ -38,7 +38,8 @@ UG_PER_G = 1e6
 NANO = 1e9
 ALWAYS_US = 2**62
 _MOMENT = "%Y-%m-%dT%H:%M:%SZ"
-_MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
+_MONTH = re.compile(r"(19[7-9][0-9]|[2-8][0-9]{3})-(0[1-9]|1[0-2])")
+"""Since 1970; a calendar ends with the year 9999."""
 
 
 def month_us(month: str) -> tuple[int, int]:

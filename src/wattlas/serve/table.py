@@ -24,6 +24,17 @@ class Place(NamedTuple):
     point: str
 
 
+def slashed(*names: str) -> str:
+    """Names as one, such as `oslo/small`, which no others make: a slash within one is escaped."""
+    return "/".join(name.replace("%", "%25").replace("/", "%2F") for name in names)
+
+
+def place_of(name: str) -> Place | None:
+    """The place of a name that `slashed` made; None for any other."""
+    parts = [part.replace("%2F", "/").replace("%25", "%") for part in name.split("/")]
+    return Place(*parts) if len(parts) == len(Place._fields) else None
+
+
 class Quota:
     """Deals requests to the places of one set by their shares."""
 

@@ -87,7 +87,7 @@ class Telemetry:
 def _attributes(row: Row) -> dict[str, Any]:
     said = {
         "operation": "chat",
-        "model_requested": row.model_asked,
+        "model_requested": row.model_asked or names.OTHER,
         "model_served": row.model_served,
         "tier_requested": row.asked,
         "tier_served": "flex" if row.degraded else "default",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from operator import itemgetter, sub
 from typing import Any
 
 from wattlas.serve.ledger.journal import Row
-from wattlas.serve.names import BUCKETS_S, FIRST_BUCKETS_S
+from wattlas.serve.names import BUCKETS_S, FIRST_BUCKETS_S, OTHER
 
 US_PER_S = 1e6
 MJ_PER_J = 1e3
@@ -19,6 +19,18 @@ UNKNOWN = "unknown"
 _GROUP = itemgetter(*map(_AT.__getitem__, (
     "tenant", "degraded", "model_asked", "model_served", "region", "end", "method", "energy",
 )))  # fmt: skip
+
+
+def counted_as(rows: Sequence[Row], known: Mapping[str, Set[str]]) -> Sequence[Row]:
+    """Rows as they are counted: what stands in a field and is none of its known names is `other`.
+    Who settles requests says where they were served, and by which model."""
+    odd = [name for name, own in known.items() if not own >= set(map(itemgetter(_AT[name]), rows))]
+    if not odd:
+        return rows
+    return [
+        row._replace(**{n: OTHER for n in odd if row[_AT[n]] not in known[n]})  # type: ignore[arg-type]
+        for row in rows
+    ]
 
 
 def tier_of(degraded: bool) -> str:

@@ -12,7 +12,8 @@ from tests.golden.pieces.ledgers import NOON_S, words
 from tests.serve.live import schedule
 from wattlas.errors import WattlasError
 from wattlas.serve.accounts import figures, rows_of
-from wattlas.serve.corrections import Revised, correct, correct_request, shared
+from wattlas.serve.corrected_rows import shared
+from wattlas.serve.corrections import Revised, correct, correct_request
 from wattlas.serve.decision import Asked, Decision, End, Facts, Reason, Settlement
 from wattlas.serve.ledger.journal import Batch
 from wattlas.serve.ledger.sqlite import SqliteStore

@@ -49,7 +49,10 @@ def test_all_hours_at_once_are_every_hour_for_itself(question: str) -> None:
             verdicts.add(bool(broken))
             assert bool(broken) == bool(short.any())
             for need in broken:
-                assert need.gpu_h - needs.value(need.price, gpu) <= short.max() * (1 + 1e-9) + 1e-12
+                assert (
+                    need.gpu_h - needs.stock.value(need.price, gpu)
+                    <= short.max() * (1 + 1e-9) + 1e-12
+                )
     assert verdicts == {False, True}
 
 

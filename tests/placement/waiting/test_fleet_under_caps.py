@@ -23,6 +23,7 @@ from wattlas.placement.fleet import tied_question as module
 from wattlas.placement.fleet import under_caps as under_caps_module
 from wattlas.placement.fleet.certificate import certify_fleet
 from wattlas.placement.fleet.fleet import fleet
+from wattlas.placement.fleet.tied_question import FleetSizing
 
 
 def under_caps(s: Scenario, window: Window) -> Scenario:
@@ -36,7 +37,7 @@ def under_caps(s: Scenario, window: Window) -> Scenario:
 
 def test_where_carbon_has_a_price_the_gap_is_one_of_both() -> None:
     """Whichever is more: a millionth of what is paid with that price, or the gap of what varies."""
-    front = under_caps_module._Front(asked(1), lambda s: fleet(s), (), np.inf)
+    front = under_caps_module._Front(asked(1), FleetSizing(lambda s: fleet(s)))
     front.first = SimpleNamespace(question=SimpleNamespace(exact=1e-4))  # type: ignore[assignment]
     for paid, varies, kg, wanted in ((-50.0, 0.02, 9e3, 950e-6), (-50.0, -30.0, 9e3, 3e-3)):
         cost = SimpleNamespace(cost_usd=paid, variable_usd=varies, carbon_kg=kg)

@@ -23,9 +23,9 @@ from wattlas.data.importers.walls import (
     hour_texts,
     is_text,
     late_us,
-    stamp_begins,
     walls_of,
 )
+from wattlas.data.reader.ranges import stamp_begins
 from wattlas.data.reader.stamps import RANGE, Order, order_of
 from wattlas.data.schema.hours import TIME
 from wattlas.data.steps import HOUR_MIN

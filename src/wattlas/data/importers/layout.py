@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from wattlas.data.reader.stamps import Order
 from wattlas.data.schema import hours, places
 from wattlas.data.schema.columns import TableSchema
-from wattlas.data.steps import PARTS
+from wattlas.data.schema.hours import PARTS
 from wattlas.errors import UsageError
 from wattlas.model.suggest import did_you_mean
 

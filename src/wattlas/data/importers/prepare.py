@@ -21,8 +21,8 @@ from wattlas.data.hours_units import suspicions
 from wattlas.data.importers.rows import DECIMALS, Imported
 from wattlas.data.reader.source import source_of
 from wattlas.data.schema import TABLES
-from wattlas.data.schema.hours import DEMAND, TIME
-from wattlas.data.steps import HOUR_MIN, PARTS, STEP, off_grid, ragged_ends, resampled, with_steps
+from wattlas.data.schema.hours import DEMAND, PARTS, TIME
+from wattlas.data.steps import HOUR_MIN, STEP, off_grid, ragged_ends, resampled, with_steps
 from wattlas.errors import InputError, Problem
 from wattlas.model.suggest import SHOWN
 

@@ -11,7 +11,7 @@ from wattlas.data.reader.dialect import ROW
 from wattlas.data.reader.numbers import decimal_mark, numbers
 from wattlas.data.reader.parquet import is_single
 from wattlas.data.reader.source import SourceTable
-from wattlas.data.reader.stamps import instant
+from wattlas.data.reader.stamps import are_ranges, instant
 from wattlas.data.schema.columns import ColumnSchema
 from wattlas.data.schema.hours import TIME
 from wattlas.errors import Problem
@@ -23,6 +23,10 @@ FEW_ROWS = 1000
 """Tables of so few rows are looked through for keys given twice in Python: polars takes longer to
 begin."""
 LIST_SEPARATOR = ";"
+RANGES_FIX = (
+    "`wattlas data import` takes their beginnings; or write UTC, hour-beginning, with its zone: "
+    "2023-01-01T00:00:00Z."
+)
 FLAGS = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False}
 
 
@@ -219,11 +223,24 @@ def _report_cells(
         fix = "`wattlas data import --time-zone ZONE` converts local times."
         yield table.problem(None, column.name, what, fix)
         return
+    if column.kind == "time" and kind == pl.String:
+        first = _first_range(table.frame[column.name], frame[ROW].is_in(rows))
+        if first is not None:
+            what = f"holds ranges, the first `{first}`, wanted each beginning with its zone"
+            yield table.problem(None, column.name, what, RANGES_FIX)
+            return
     for row in rows[:SHOWN_PER_COLUMN]:
         yield _bad_cell(table, frame, column, row)
     if len(rows) > SHOWN_PER_COLUMN:
         what = f"{len(rows) - SHOWN_PER_COLUMN} more rows are wrong in the same column"
         yield table.problem(rows[-1], column.name, what, "Fix them all alike.")
+
+
+def _first_range(cells: pl.Series, wrong: pl.Series) -> str | None:
+    """The first of the wrong cells of a column of times that is a range."""
+    unread = cells.filter(wrong)
+    spans = unread.filter(are_ranges(unread))
+    return None if spans.is_empty() else str(spans[0])
 
 
 def _bad_cell(table: SourceTable, frame: pl.DataFrame, column: ColumnSchema, row: int) -> Problem:

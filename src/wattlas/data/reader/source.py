@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from wattlas.data.schema.columns import TableSchema
 from wattlas.data.yaml_lines import FileLine, dotted
 from wattlas.errors import InputError, Problem
 
-SMALL_BYTES, KEPT = 1 << 16, 64
+SMALL_BYTES, MOST_KEPT = 1 << 16, 64
 """Tables in files of so few bytes are kept, so many of them."""
 LINES = "lines"
 
@@ -90,6 +91,10 @@ class SourceTable:
         return [str(cells[k][0] or "").strip() for k in self.schema.key if k in self.columns]
 
 
+_KEPT: OrderedDict[tuple[bytes | None, int], tuple[SourceTable, list[Wrong]]] = OrderedDict()
+"""By what the file held and the schema; the last one that was used is last."""
+
+
 def read_table(
     path: Path,
     schema: TableSchema,
@@ -107,20 +112,10 @@ def read_table(
     if not path.is_file():
         what = missing or Problem("(file)", "there is no such file", "Check the path.", label)
         raise InputError([what])
-    wanted = header_of(schema)
-    frame = None if stretch is None else rows_within(path, label, stretch, wanted)
+    frame = None if stretch is None else rows_within(path, label, stretch, header_of(schema))
     if frame is not None:
         return source_of(frame, schema, label, path)
-    text = _small(path)
-    kept = [] if text is None else _kept(text, id(schema))
-    if not kept or kept[0][0].schema is not schema:
-        frame, wrong = unpivoted(read_frame(path, label, wanted), schema)
-        table = source_of(frame, schema, label, path)
-        if text is not None and text == _small(path):
-            table = replace(table, made={})
-            kept[:] = [(table, wrong)]
-    else:
-        table, wrong = replace(kept[0][0], label=label, path=path), kept[0][1]
+    table, wrong = _read(path, schema, label)
     fix = "Correct it, or leave it empty."
     faults = [
         table.problem(row, column, f"is `{cell}`, wanted a number", fix)
@@ -138,15 +133,26 @@ def _small(path: Path) -> bytes | None:
         return None
 
 
-@lru_cache(maxsize=KEPT)
-def _kept(text: bytes, schema: int) -> list[tuple[SourceTable, list[Wrong]]]:
-    """A place for the table that was read of a text, where nothing is yet.
+def _read(path: Path, schema: TableSchema, label: str) -> tuple[SourceTable, list[Wrong]]:
+    """The whole table in a file, and what is no number in a matrix; small ones are kept.
 
     To read and type its tables takes half of the time that a small scenario takes to load, and a
     sweep loads the same ones again and again. What a file holds is compared, not when it was
     written: that is cheap, and never wrong.
     """
-    return []
+    text = _small(path)
+    key = text, id(schema)  # no other schema has that id while the kept table holds this one
+    kept = _KEPT.pop(key, None)
+    if kept is None:
+        frame, wrong = unpivoted(read_frame(path, label, header_of(schema)), schema)
+        table = source_of(frame, schema, label, path)
+        if text is None or text != _small(path):  # it was written in the meantime
+            return table, wrong
+        kept = replace(table, made={}), wrong
+    _KEPT[key] = kept
+    if len(_KEPT) > MOST_KEPT:
+        _KEPT.popitem(last=False)
+    return replace(kept[0], label=label, path=path), kept[1]
 
 
 def header_of(schema: TableSchema) -> IsHeader:

@@ -9,6 +9,8 @@ from typing import Literal
 
 import polars as pl
 
+from wattlas.data.reader.ranges import no_offsets
+
 INSTANT = pl.Datetime("us", "UTC")
 WALL = pl.Datetime("us")
 ISO = "%Y-%m-%dT%H:%M:%S%#z"
@@ -57,6 +59,13 @@ _ZONE = r" *\(?(?P<zone>[a-z]{1,5}|[+-]\d{2}(?::?\d{2})?|(?:utc|gmt) *[+-]\d{1,2
 FORM = rf"(?i)^\s*{_DATE}{_TIME}{_ZONE}\s*$"
 RANGE = r"(?:\s+(?:-|–|to)\s+|/\d{4}-\d{2}-\d{2}T)"
 """Between the beginning and the end of a period."""
+_BEHIND = r"( *\(?(?:z|[a-z]{3,5}|[+-]\d{2}:?\d{2})\)?)\s*$"
+_END_ZONE = rf"(?i){RANGE}.*\d:\d{{2}}(?::\d{{2}}(?:[.,]\d+)?)?{_BEHIND}"
+"""The zone behind the end of a period."""
+LEAST_OFFSET_S, GREATEST_OFFSET_S = -12 * 3600, 14 * 3600
+"""Of any clock."""
+_BEYOND = r"(?:[+-](?:1[5-9]|2\d)|-1[34])(?::?\d{2})?$"
+"""What no clock has as its offset, behind a time with seconds."""
 _WEEKDAY = r"(?i)^\s*(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,? +"
 _ALSO_NAMED = r"(Z|[+-]\d{2}:?\d{2})\[[\w/+-]+\]$"
 """A zone's name behind an offset that says as much."""
@@ -80,6 +89,9 @@ def _zoned(stamps: pl.Series) -> pl.Series:
     """Most files are in the commonest form throughout: what is left alone is taken apart."""
     text = stamps.str.strip_chars()
     instants = text.str.strptime(INSTANT, ISO, strict=False)
+    if not text.str.ends_with("Z").all():
+        beyond = text.str.contains(_BEYOND)
+        instants = pl.select(pl.when(~beyond).then(instants)).to_series()
     if instants.null_count() == text.null_count():
         return instants
     return instants.fill_null(parsed(text)["instant"])
@@ -99,20 +111,21 @@ def parsed(stamps: pl.Series, order: Order | None = None) -> pl.DataFrame:
     """Text as `instant` (UTC; null where no zone is said), `wall` and `mark`, row by row.
 
     `mark` is a zone's name that has several meanings or none known. Of a range the beginning is
-    read. Dates such as 1/5/2024 are null without `order`; dots mean day first. Each distinct text
+    read, in the zone of its end where it says none; none of those that look like times and offsets.
+    Dates such as 1/5/2024 are null without `order`; dots mean day first. Each distinct text
     is taken apart once.
     """
     unique = stamps.unique().drop_nulls()
     known = pl.DataFrame({"text": unique}).with_columns(
-        pl.col("text").map_batches(lambda s: _parts(s, order), is_elementwise=True).alias("p")
+        pl.col("text").map_batches(lambda s: _parts(s, order)).alias("p")
     )
     rows = pl.DataFrame({"text": stamps}).join(known, on="text", how="left", maintain_order="left")
     return rows.select(pl.col("p").struct.unnest())
 
 
-def _parts(text: pl.Series, order: Order | None) -> pl.Series:
-    """A struct of instant, wall time and mark of each text."""
-    first = text.str.replace(RANGE + ".*$", "").str.replace(_WEEKDAY, "").str.strip_chars()
+def _fields(text: pl.Series, order: Order | None) -> pl.DataFrame:
+    """The parts of each text as numbers; `shift` is the offset that it says, s."""
+    first = _begins(text).str.replace(_WEEKDAY, "").str.strip_chars()
     first = first.str.replace(_ALSO_NAMED, "$1")
     groups = first.str.extract_groups(FORM).struct.unnest().with_row_index("__n")
     day_first = (pl.col("sep") == ".") if order is None else pl.lit(order == "day-first")
@@ -137,7 +150,12 @@ def _parts(text: pl.Series, order: Order | None) -> pl.Series:
         second=pl.col("s").cast(pl.Int32).fill_null(0),
         later=midnight.cast(pl.Int32),
         zone=pl.col("zone").str.to_uppercase(),
-    )
+    ).with_columns(shift=_offset_s())
+    return fields.with_columns(ranged=_ranged(fields))
+
+
+def _parts(text: pl.Series, order: Order | None) -> pl.Series:
+    """A struct of instant, wall time and mark of each text."""
     sound = (
         pl.col("month").is_between(1, 12)
         & pl.col("day").is_between(1, 31)
@@ -146,6 +164,8 @@ def _parts(text: pl.Series, order: Order | None) -> pl.Series:
         & pl.col("second").is_between(0, 59)
         # After a date alone `-13:00` may be an offset or a time: it is neither.
         & (pl.col("h").is_not_null() | ~pl.col("zone").str.contains(r"^[+-]").fill_null(False))
+        & pl.col("shift").is_between(LEAST_OFFSET_S, GREATEST_OFFSET_S).fill_null(True)
+        & ~pl.col("ranged")
     )
     date = pl.format(
         "{}-{}-{} {}:{}:{}",
@@ -153,8 +173,8 @@ def _parts(text: pl.Series, order: Order | None) -> pl.Series:
         *(pl.col(n).cast(pl.String).str.zfill(2) for n in ("month", "day", "hour")),
         *(pl.col(n).cast(pl.String).str.zfill(2) for n in ("minute", "second")),
     ).str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
-    made = fields.with_columns(
-        wall=pl.when(sound).then(date + pl.duration(days=pl.col("later"))), shift=_offset_s()
+    made = _fields(text, order).with_columns(
+        wall=pl.when(sound).then(date + pl.duration(days=pl.col("later")))
     )
     return made.select(
         pl.struct(
@@ -163,6 +183,33 @@ def _parts(text: pl.Series, order: Order | None) -> pl.Series:
             mark=pl.when(pl.col("shift").is_null()).then("zone"),
         ).alias("p")
     )["p"]
+
+
+def _begins(text: pl.Series) -> pl.Series:
+    """Of a range the beginning; any other text as it is."""
+    begin = text.str.replace(RANGE + ".*$", "")
+    zone = text.str.extract(_END_ZONE)
+    if zone.null_count() == len(zone):
+        return begin
+    alone = ~begin.str.contains(rf"(?i)\d{_BEHIND}")
+    return pl.select(pl.when(alone).then(begin + zone.fill_null("")).otherwise(begin)).to_series()
+
+
+def are_ranges(stamps: pl.Series) -> pl.Series:
+    """Which texts name the beginning and the end of a period."""
+    text = stamps.str.strip_chars()
+    fields = _fields(text, None)
+    return (text.str.contains(RANGE) | fields["ranged"]).fill_null(False)
+
+
+def _ranged(fields: pl.DataFrame) -> pl.Series:
+    """Which are no times with an offset but ranges, such as 00:00-01:00: all of a column tell."""
+    looks = pl.col("s").is_null() & pl.col("hour").is_not_null() & (pl.col("shift") <= 0)
+    looks = (looks & pl.col("zone").str.starts_with("-")).fill_null(False)
+    times = fields.filter(looks).select(
+        begin=60 * pl.col("hour") + pl.col("minute"), end=-pl.col("shift") // 60
+    )
+    return fields.select(looks & pl.lit(no_offsets(times))).to_series()
 
 
 def _offset_s() -> pl.Expr:

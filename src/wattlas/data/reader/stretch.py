@@ -11,11 +11,9 @@ import polars as pl
 
 from wattlas.data.reader.dialect import IsHeader, lazy_rows, names_all, pieces, unreadable
 from wattlas.data.reader.stamps import instant
-from wattlas.data.schema.hours import TIME
+from wattlas.data.schema.hours import PARTS, TIME
 from wattlas.errors import InputError
 
-PARTS = (60, 30, 20, 15, 10, 5)
-"""Steps that hours are made of, minutes."""
 TYPED = "__time"
 """The times of rows whose stamps are text."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from wattlas.data.schema.columns import CellKind, ColumnSchema, TableSchema
 
 TIME = "time_utc"
+PARTS = (60, 30, 20, 15, 10, 5)
+"""Steps that hours are made of, minutes."""
 _TIME = ColumnSchema(TIME, "time", "Beginning of the step, UTC.", "both")
 _ZONE = ColumnSchema("zone", need="both")
 _METRO = ColumnSchema("metro", need="both", refers="metros")
@@ -13,6 +15,9 @@ _SIGNED = "Give a price; negative ones are allowed, missing ones are not."
 _G = "gCO2e/kWh"
 _USUAL_G = (2, 1500)
 """No fuel emits more per kWh over its life cycle on average."""
+MOST, MOST_KWH = 1e6, 1e9
+"""More than any price or intensity is, and than the servers of a region take in an hour: with them
+all that follows is a whole number that ledgers keep."""
 _USD = ColumnSchema(
     "price_usd_per_mwh", "number", need="both", unit="USD/MWh", usual=(1, 2000), fix=_SIGNED
 )
@@ -50,9 +55,9 @@ REVISED = TableSchema(
     (
         ColumnSchema(TIME, "time", "Beginning of the hour, UTC.", "both"),
         ColumnSchema("region", need="both"),
-        ColumnSchema("price_usd_per_mwh", "number", unit="USD/MWh", fix=_SIGNED),
-        ColumnSchema("average_g_per_kwh", "number", lower=0, unit=_G, usual=_USUAL_G),
-        ColumnSchema("marginal_g_per_kwh", "number", unit=_G),
+        ColumnSchema("price_usd_per_mwh", "number", "", "", -MOST, MOST, unit="USD/MWh"),
+        ColumnSchema("average_g_per_kwh", "number", "", "", 0, MOST, unit=_G, usual=_USUAL_G),
+        ColumnSchema("marginal_g_per_kwh", "number", "", "", -MOST, MOST, unit=_G),
     ),
 )
 """Signals of hours that are over, as they are known now; an empty cell is not revised."""
@@ -60,7 +65,10 @@ REVISED = TableSchema(
 METERED = TableSchema(
     "metered",
     REVISED.key,
-    (*REVISED.columns[:2], ColumnSchema("it_kwh", "number", need="both", above=0, unit="kWh")),
+    (
+        *REVISED.columns[:2],
+        ColumnSchema("it_kwh", "number", need="both", above=0, upper=MOST_KWH, unit="kWh"),
+    ),
 )
 """IT energy of a region's servers in hours that are over, as their meters said."""
 

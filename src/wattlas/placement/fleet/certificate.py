@@ -105,9 +105,9 @@ def _bound(
     total, price = float(terms.rent_usd @ usable + hours), terms.rent_usd + slope @ part.hours
     for each in fleet.prices.needs:
         needs, usd = lost[each.lost], max(each.usd, 0.0)
-        at = needs.priced(np.maximum(np.concatenate([each.price, each.sites]), 0.0))
-        total += usd * (_needed(needs, each, at) - needs.value(at, usable))
-        price = price - usd * needs.counts(at, usable)
+        at = needs.stock.priced(np.maximum(np.concatenate([each.price, each.sites]), 0.0))
+        total += usd * (_needed(needs, each, at) - needs.stock.value(at, usable))
+        price = price - usd * needs.stock.counts(at, usable)
     for row, said in zip(terms.rows, fleet.prices.sites, strict=True):
         usd = max(said, 0.0)
         total += usd * (float(row.per_gpu @ usable) - row.most)

@@ -173,7 +173,9 @@ class FleetHours:
             needs = Needs(self.instance, self.site)
             lacking = needs.shortage(shed, gpu)
             short[shed] = lacking.short
-            short_slope[:, shed] = -np.array([needs.counts(p, gpu) for p in lacking.price.T]).T
+            short_slope[:, shed] = -np.array(
+                [needs.stock.counts(p, gpu) for p in lacking.price.T]
+            ).T
             again = shed[short[shed] == 0]
             kept = self._raised(part, again, kept, value, slope, duals)
         return Sized(value, slope, short, short_slope, part, kept, duals)

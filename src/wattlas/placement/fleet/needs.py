@@ -27,6 +27,7 @@ from wattlas.placement.constraints.registry import hourly_rows
 from wattlas.placement.constraints.shared_site import NAME as SHARED_SITE
 from wattlas.placement.fleet.master import CutMaster
 from wattlas.placement.fleet.routings import Room, Routes, Routings
+from wattlas.placement.fleet.stock import Stock
 from wattlas.placement.hour.dispatch import solve_hours
 from wattlas.placement.hour.engine_hour import worth_it
 from wattlas.placement.problem.flows import SourceFlows
@@ -104,6 +105,11 @@ class Needs:
         return other
 
     @cached_property
+    def stock(self) -> Stock:
+        """What a fleet has, and what it comes to at prices."""
+        return Stock(self.instance, self.site, self.lost)
+
+    @cached_property
     def lean(self) -> np.ndarray:
         """The least accelerator time of a request that must be served, GPU-h, (S,)."""
         return np.asarray(self.instance.leanest_gpu_h * np.isnan(self.instance.unserved_usd))
@@ -168,44 +174,6 @@ class Needs:
         many = worth_it(self.instance, len(self.load))
         return Solver.ENGINE if stated is Solver.AUTO and many else stated
 
-    def room(self, gpu: np.ndarray) -> np.ndarray:
-        """GPU-h/h that a fleet (R,) has in an hour, on demand included, (R,), whatever sites take
-        of several kinds together."""
-        most = np.minimum(gpu + self.instance.surplus[:, 0], self.site)
-        room: np.ndarray = np.maximum(most, gpu)
-        room[self.lost] = 0.0
-        return room
-
-    def value(self, price: np.ndarray, gpu: np.ndarray) -> float:
-        """Σ π·room of a fleet (R,) at prices (R + J,), as far as sites leave what is bought."""
-        sites = self.instance.sites
-        if sites is None:
-            return value_of(price, self.room(gpu))
-        held, each = self._split(price)
-        most, own = self.instance.surplus[:, 0], sites.own
-        more = np.where(own, np.maximum(held - sites.charged(each), 0.0), 0.0)
-        bought = float(more[more > 0] @ most[more > 0])
-        place = float(each @ sites.most) - float(sites.charged(each) @ gpu)
-        rest = value_of(np.where(own, 0.0, held), self.room(gpu))
-        return rest + float(held[own] @ gpu[own]) + bought + place
-
-    def _split(self, price: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Prices of accelerators (R,), lost ones at none, and of what sites take, (J,)."""
-        held, each = np.split(price.copy(), [len(self.site)])
-        held[self.lost] = 0.0
-        return held, each
-
-    def priced(self, price: np.ndarray) -> np.ndarray:
-        """Prices (R + J,) at which no region has a room without end."""
-        sites = self.instance.sites
-        if sites is None:
-            return price
-        regions = len(self.site)
-        held, each = price[:regions], np.maximum(price[regions:], 0.0)
-        endless = sites.own & np.isinf(self.instance.surplus[:, 0])
-        held = np.where(endless, np.minimum(held, sites.charged(each)), held)
-        return np.concatenate([held, each])
-
     def ask(self, y: np.ndarray, master: CutMaster) -> float:
         """0 where every hour is served, else inf; the master learns why not."""
         return self.forbid(self.broken(y), y, master)
@@ -216,18 +184,9 @@ class Needs:
             return 0.0
         excess = np.array([self._excess(need, y) for need in broken])
         worst = np.argsort(-excess, kind="stable")[:CUTS]
-        slope = np.array([-self.counts(broken[n].price, y) for n in worst])
+        slope = np.array([-self.stock.counts(broken[n].price, y) for n in worst])
         master.forbid(excess[worst], slope, y, [(self, broken[n]) for n in worst])
         return float(np.inf)
-
-    def counts(self, price: np.ndarray, gpu: np.ndarray) -> np.ndarray:
-        """What one more reserved accelerator adds to Σ π·room, (R,)."""
-        counted, each = self._split(price)
-        # Where the site is full, one more that is reserved is one fewer on demand.
-        most = self.instance.surplus[:, 0]
-        counted[(most > 0) & np.isfinite(self.site) & (gpu + most >= self.site)] = 0.0
-        sites = self.instance.sites
-        return counted if sites is None else counted - sites.charged(each)
 
     def holds(self, gpu: np.ndarray) -> bool:
         """Whether a fleet (R,) meets all needs that are known."""
@@ -239,7 +198,7 @@ class Needs:
         broken = [need for need in self.known if self._is_short(need, gpu)]
         if broken:
             return broken
-        room = Room(self.room(gpu), gpu, self.instance.sites)
+        room = Room(self.stock.room(gpu), gpu, self.instance.sites)
         left = [self.routings.unserved(n, hours, room) for n, hours in enumerate(self.alike)]
         count, solved = 1, 0
         while solved < most and any(len(hours) for hours in left):
@@ -260,7 +219,7 @@ class Needs:
         share = np.ones((len(gpu), len(steps))) if share is None else share
         part, measure = self.shedding(steps)
         own = np.zeros(len(gpu), dtype=bool) if part.sites is None else part.sites.own
-        held = np.where(own, gpu, self.room(gpu))
+        held = np.where(own, gpu, self.stock.room(gpu))
         bought = np.where(own[:, None], part.surplus, 0.0) * share
         part = replace(part, capacity=held[:, None] * share, surplus=bought)
         if part.sites is not None:
@@ -273,7 +232,7 @@ class Needs:
         price = solution.capacity_price
         if part.sites is not None:
             both = np.concatenate([price, -solution.duals[SHARED_SITE]])
-            price = np.stack([self.priced(each) for each in both.T], axis=1)
+            price = np.stack([self.stock.priced(each) for each in both.T], axis=1)
         return Shortage(short, price, flows, solution.duals)
 
     def _solve(self, steps: np.ndarray, gpu: np.ndarray) -> list[Need]:
@@ -312,7 +271,7 @@ class Needs:
         for step, h in zip(steps.tolist(), short.tolist(), strict=True):
             price = answer.price[:, h]
             beside = {name: dual[:, h] for name, dual in answer.duals.items() if name not in PRICED}
-            needs.append(Need(price, answer.short[h] + self.value(price, gpu), step, beside))
+            needs.append(Need(price, answer.short[h] + self.stock.value(price, gpu), step, beside))
         return needs
 
     def shedding(self, steps: np.ndarray) -> tuple[Instance, Measure]:
@@ -324,11 +283,11 @@ class Needs:
 
     def _part(self, steps: np.ndarray, gpu: np.ndarray) -> np.ndarray:
         """The part of each region's accelerators that hours are solved with, (R, H)."""
-        room = self.room(gpu)
+        room = self.stock.room(gpu)
         total = max(float(room.sum()), _TINY)
         least = np.repeat(self.load[None, steps] / total, len(room), axis=0)
         if self.known:
-            value = np.array([self.value(need.price, gpu) for need in self.known])
+            value = np.array([self.stock.value(need.price, gpu) for need in self.known])
             needed = np.array(self.use) @ self.instance.demand[:, steps]
             needed /= np.maximum(value, _TINY)[:, None]
             priced = np.array([need.price[: len(room)] > 0 for need in self.known])
@@ -376,10 +335,4 @@ class Needs:
 
     def _excess(self, need: Need, gpu: np.ndarray) -> float:
         """GPU-h by which what a fleet has is below a need."""
-        return need.gpu_h - self.value(need.price, gpu)
-
-
-def value_of(price: np.ndarray, room: np.ndarray) -> float:
-    """Σ π·room; a room without end has no price."""
-    priced = price > 0
-    return float(price[priced] @ room[priced])
+        return need.gpu_h - self.stock.value(need.price, gpu)

@@ -7,7 +7,7 @@ outages, they are found by cuts, with caps dealt out to the hours.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -40,33 +40,39 @@ from wattlas.placement.window.limits import limits_of, solve_limits
 from wattlas.placement.window.waiting import solve_waiting
 
 
+@dataclass(frozen=True)
+class FleetSizing:
+    """How a fleet is found where nothing ties the hours, and what every fleet survives: sets of
+    regions, with so many accelerators on demand while one is lost."""
+
+    size: Callable[[Scenario], Fleet]
+    survive: Sequence[Sequence[str]] = ()
+    on_demand_gpu: float = np.inf
+
+    def lost(self, terms: FleetTerms) -> tuple[Lost, ...]:
+        """The sets of regions that may be lost, of some terms."""
+        return lost_of(terms, self.survive, self.on_demand_gpu)
+
+
 class TiedQuestion:
     """The question of a fleet under caps: its terms, and its sources apart by window of arrival."""
 
     def __init__(
         self,
         scenario: Scenario,
-        size: Callable[[Scenario], Fleet],
-        survive: Sequence[Sequence[str]],
-        on_demand_gpu: float,
+        sizing: FleetSizing,
         part: float = 1.0,
         before: TiedQuestion | None = None,
     ) -> None:
         """`part` of the gap is asked for. `before` is the same at another price of carbon."""
-        self.scenario, self.size = scenario, size
-        self.survive, self.on_demand_gpu = survive, on_demand_gpu
+        self.scenario, self.sizing = scenario, sizing
         self.part, self.before = part, before
         self.statement = FleetStatement.of(scenario)
         self.terms, self.arrivals = self.statement.terms, self.statement.arrivals
 
-    def lost(self, terms: FleetTerms) -> tuple[Lost, ...]:
-        """The sets of regions that may be lost, of some terms."""
-        return lost_of(terms, self.survive, self.on_demand_gpu)
-
     def still(self) -> TiedQuestion:
         """The same question if nothing waited."""
-        plain = without_waiting(self.scenario)
-        return TiedQuestion(plain, self.size, self.survive, self.on_demand_gpu)
+        return TiedQuestion(without_waiting(self.scenario), self.sizing)
 
     def apart(self) -> FleetTerms:
         """The terms of the sources that are apart."""
@@ -107,7 +113,7 @@ class TiedQuestion:
             scenario = without_waiting(plain.waited(level.ran(plain.instance)).as_run(scenario))
         caps = tuple(replace(cap, window=Window.HOUR) for cap in scenario.share_caps)
         try:
-            return ran, self.size(replace(scenario, share_caps=caps))
+            return ran, self.sizing.size(replace(scenario, share_caps=caps))
         except InfeasibleError:
             return ran, None
 
@@ -119,16 +125,16 @@ class TiedQuestion:
     @cached_property
     def found(self) -> Joint:
         """Fleet, waiting and what is degraded."""
-        if not self.survive and self.small is not None:
+        if not self.sizing.survive and self.small is not None:
             return self.small
         hours, exact = self.hours, self.part * self.exact
-        lost = self.lost(hours.terms)
+        lost = self.sizing.lost(hours.terms)
         if self.before is not None:
             known = self.before.found
             joint_fleet = hours.least(known.gpu, known.ran, (), lost, exact, known.most)
         else:
             ran, sized = self.start
-            if self.survive and self.small is None:
+            if self.sizing.survive and self.small is None:
                 _ = self.alone
             gpu = self.most if sized is None else sized.optimal.gpu / self.terms.held
             prices = () if sized is None else sized.prices.needs
@@ -150,7 +156,7 @@ class TiedQuestion:
 
     def nominal(self) -> FleetCost | None:
         """The fleet that survives nothing, where this one does."""
-        if not self.survive or self.alone is None:
+        if not self.sizing.survive or self.alone is None:
             return None
         return self.best_at(self.alone, self.a_little_more(self.alone))[0]
 

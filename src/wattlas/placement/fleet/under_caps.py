@@ -25,7 +25,7 @@ from wattlas.placement.fleet.cost import at_own_price
 from wattlas.placement.fleet.outage import told
 from wattlas.placement.fleet.statement import caps_couple
 from wattlas.placement.fleet.terms import holding
-from wattlas.placement.fleet.tied_question import TiedQuestion
+from wattlas.placement.fleet.tied_question import FleetSizing, TiedQuestion
 from wattlas.placement.fleet.waiting import PROVEN
 from wattlas.placement.fleet.waiting_program import Joint
 from wattlas.placement.hour import highs
@@ -50,7 +50,8 @@ def fleet_under_caps(
     the bounds cannot serve the demand or a cap cannot be met.
     """
     began = time.perf_counter()
-    front = _Front(scenario, size, survive, outage_on_demand_gpu)
+    sizing = FleetSizing(size, survive, outage_on_demand_gpu)
+    front = _Front(scenario, sizing)
     mix = front.mix()
     question, terms = mix.at.question, front.first.question.terms
     best, placed, middle = front.placed(mix)
@@ -78,7 +79,7 @@ def fleet_under_caps(
         prices=FleetPrices(
             middle.duals, middle.needs, mix.at.usd_per_t, middle.caps, tuple(middle.sites)
         ),
-        survives=told(terms, question.lost(terms), outage_on_demand_gpu),
+        survives=told(terms, sizing.lost(terms), outage_on_demand_gpu),
         nominal=None if has_cap(scenario.objective) else question.nominal(),
         unwaited=_unwaited(front),
         waits=question.waits(middle.ran) if scenario.waits else (),
@@ -94,7 +95,7 @@ def _unwaited(front: _Front) -> FleetCost | None:
     plain = without_waiting(front.scenario)
     try:
         if has_cap(plain.objective) or not caps_couple(plain):
-            return front.size(plain).optimal
+            return front.sizing.size(plain).optimal
         return front.first.question.still().best()
     except InfeasibleError:
         return None
@@ -121,15 +122,8 @@ class _AtPrice:
 class _Front:
     """Fleets by price of carbon."""
 
-    def __init__(
-        self,
-        scenario: Scenario,
-        size: Callable[[Scenario], Fleet],
-        survive: Sequence[Sequence[str]],
-        on_demand_gpu: float,
-    ) -> None:
-        self.scenario, self.size = scenario, size
-        self.survive, self.on_demand_gpu = survive, on_demand_gpu
+    def __init__(self, scenario: Scenario, sizing: FleetSizing) -> None:
+        self.scenario, self.sizing = scenario, sizing
         self.asked = 0
         self.last: TiedQuestion | None = None
 
@@ -145,8 +139,7 @@ class _Front:
         priced, part = at_price(self.scenario, usd_per_t), 1.0
         if has_cap(self.scenario.objective):
             part = PART
-        asked = self.survive, self.on_demand_gpu
-        question = TiedQuestion(priced, self.size, *asked, part, self.last)
+        question = TiedQuestion(priced, self.sizing, part, self.last)
         fleet = question.found
         question.before = None  # Else each holds all that were before.
         gpu = question.a_little_more(fleet)

@@ -218,9 +218,9 @@ class JointHours:
         needs = lost.needs.asking(self.hours.instance.demand[lost.sources])
         broken = needs.broken(gpu)
         lost.needs.use, lost.needs.known = needs.use, needs.known
-        for need in sorted(broken, key=lambda need: needs.value(need.price, gpu) - need.gpu_h)[
-            :CUTS
-        ]:
+        for need in sorted(
+            broken, key=lambda need: needs.stock.value(need.price, gpu) - need.gpu_h
+        )[:CUTS]:
             self._forbid(master, need.price, gpu, lost)
         return bool(broken)
 

@@ -44,4 +44,4 @@ class Priced:
 
     def room(self, gpu: np.ndarray) -> float:
         """What a fleet (R,) has at the prices."""
-        return self.needs.value(self.price, gpu)
+        return self.needs.stock.value(self.price, gpu)

@@ -231,7 +231,7 @@ class WaitingMaster:
 
     def _counts(self, priced: Priced, gpu: np.ndarray) -> tuple[np.ndarray, float]:
         """(counts (R,), least): a fleet K has at most counts·K + least at the prices."""
-        counts = priced.needs.counts(priced.price, gpu)
+        counts = priced.needs.stock.counts(priced.price, gpu)
         return counts, priced.room(gpu) - float(counts @ gpu)
 
     def missed(

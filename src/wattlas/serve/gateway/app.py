@@ -184,7 +184,7 @@ _ONCE = frozenset(
 
 def _check_body_headers(headers: Mapping[bytes, bytes], most_bytes: int) -> None:
     """Refuse what would not be read, before it is."""
-    if headers.get(b"content-encoding", b"identity") != b"identity":
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise Refusal(415, "Send the body without content-encoding.", "unsupported_encoding")
     length = headers.get(b"content-length", b"0")
     if length.isdigit() and int(length) > most_bytes:

@@ -67,9 +67,12 @@ async def whole(answer: UpstreamAnswer, most_bytes: int) -> bytes:
 
 def header_of(name: str, value: Any) -> tuple[bytes, bytes]:
     """A header of an answer; what no header may hold is escaped."""
-    shown = str(value)
+    return name.encode(), header_text(str(value)).encode()
+
+
+def header_text(shown: str) -> str:
+    """A text as it stands in a header of ours: what none may hold is escaped."""
     if shown.isascii() and shown.isprintable():
-        return name.encode(), shown.encode()
+        return shown
     text = shown.encode("ascii", "backslashreplace")
-    clean = bytes(c if 0x20 <= c < 0x7F else 0x3F for c in text)
-    return name.encode(), clean
+    return bytes(c if 0x20 <= c < 0x7F else 0x3F for c in text).decode()

@@ -180,7 +180,7 @@ class WireAnswer:
         self.headed, self.status, self.headers = True, status, headers
         self.content_type = headers.get(b"content-type", b"").decode("latin-1").lower()
         self.retry_after = headers.get(b"retry-after", b"").decode("latin-1")
-        self.encoding = headers.get(b"content-encoding", b"identity").decode("latin-1")
+        self.encoding = headers.get(b"content-encoding", b"identity").decode("latin-1").lower()
         self._wake()
 
     def feed(self, body: bytes) -> None:

@@ -18,6 +18,7 @@ from fractions import Fraction
 from hashlib import sha256
 from importlib.resources import files
 from operator import itemgetter
+from socket import gaierror
 from typing import Any, NamedTuple, Protocol
 
 import orjson
@@ -266,6 +267,15 @@ def statement_of(records: Iterable[Sequence[Any]]) -> Statement:
         [each[width] for each in kept],
         [bytes(each[width + 1]) for each in kept],
     )
+
+
+AWAY = "The ledger does not answer. Try again."
+
+
+def is_away(error: Exception) -> bool:
+    """Whether an error is one of a store's library: it does not answer, or is no ledger."""
+    library = type(error).__module__.partition(".")[0] in ("sqlite3", "asyncpg")
+    return library or isinstance(error, ConnectionError | TimeoutError | gaierror)
 
 
 class Store(Protocol):

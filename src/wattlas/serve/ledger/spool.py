@@ -11,6 +11,7 @@ disk: a killed process loses nothing, a machine that loses power what it had not
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import logging
 import os
@@ -82,8 +83,13 @@ class Spool:
             if own is None:
                 own = slot
                 continue
-            for line in lines:
-                os.write(own.files[0], line + b"\n")
+            try:
+                for line in lines:
+                    _append(own.files[0], line)
+            except OSError:
+                slot.close()
+                own.close()
+                raise
             _remove(slot)
         if own is None:
             raise OSError(f"{path}: {MOST_PROCESSES} processes have files beside it")
@@ -92,7 +98,7 @@ class Spool:
     def keep(self, line: bytes) -> None:
         """Write a line, without its end, before anything else happens. Never raises."""
         try:
-            os.write(self._slot.files[self._now], line + b"\n")
+            _append(self._slot.files[self._now], line)
         except OSError as error:
             if not self.failures:
                 log.error("requests that end cannot be kept until they are recorded (%s)", error)
@@ -122,6 +128,16 @@ class Spool:
             self._slot.close()
         else:
             _remove(self._slot)
+
+
+def _append(file: int, line: bytes) -> None:
+    """Write a line, whole or not at all: a full disk takes the first half of one, to which the next
+    would be joined. Raises OSError."""
+    text = line + b"\n"
+    written = os.write(file, text)
+    if written < len(text):
+        os.ftruncate(file, os.fstat(file).st_size - written)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _remove(slot: _Slot) -> None:

@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 from wattlas.model.endpoints import Address
+from wattlas.serve.table import slashed
 from wattlas.studies.export.gateways import Setting, endpoint_of, places_of, routes_at
 from wattlas.studies.export.rounding import Route
 from wattlas.studies.export.weights import REFUSED, Weights
@@ -69,7 +70,7 @@ def route_file(weights: Weights, setting: Setting, hour: int) -> dict[str, Any]:
 
 def cluster_name(place: tuple[str, str]) -> str:
     """`oslo/small`; what is refused has a name of its own."""
-    return "/".join(filter(None, place))
+    return slashed(*filter(None, place))
 
 
 def _routes(weights: Weights, setting: Setting, hour: int) -> dict[str, Any]:

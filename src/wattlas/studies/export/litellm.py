@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from wattlas.serve.table import slashed
 from wattlas.studies.export.gateways import Setting, endpoint_of, refuse_unserved, routes_at
 from wattlas.studies.export.rounding import Route
 from wattlas.studies.export.weights import Weights
@@ -56,5 +57,5 @@ def _deployment(
             "api_base": f"{endpoint.address.url}/v1",
             "weight": weight,
         },
-        "model_info": {"id": "/".join((group, *place)), "region": place[0], "point": place[1]},
+        "model_info": {"id": slashed(group, *place), "region": place[0], "point": place[1]},
     }

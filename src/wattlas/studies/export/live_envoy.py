@@ -8,11 +8,13 @@ became of each is written to the access log, which the service follows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from wattlas.errors import UsageError
 from wattlas.serve.config import ServeConfig, host_port
 from wattlas.serve.gateway.endpoints import ENDPOINTS
+from wattlas.serve.gateway.upstream import header_text
 from wattlas.serve.schedule import Schedule
 from wattlas.serve.table import Place
 from wattlas.studies.export.envoy import CONNECT_TIMEOUT, cluster, cluster_name, socket_address
@@ -152,8 +154,8 @@ def _routes(config: ServeConfig, schedule: Schedule, utc_s: float) -> dict[str, 
 def _route(config: ServeConfig, place: Place) -> dict[str, Any]:
     """Requests that were decided to go to a place."""
     headers = [
-        {"name": f"x-wattlas-{word}", "string_match": {"exact": value}}
-        for word, value in (("region", place.region), ("point", place.point))
+        {"name": f"x-wattlas-{word}", "string_match": {"exact": header_text(value)}}
+        for word, value in _named(place)
     ]
     shown = [_header(f"x-wattlas-{w}", f"%REQ(x-wattlas-{w})%") for w in TOLD if w != "id"]
     return {
@@ -163,6 +165,15 @@ def _route(config: ServeConfig, place: Place) -> dict[str, Any]:
         "request_headers_to_add": _keys(config, place),
         "response_headers_to_add": shown,
     }
+
+
+def _named(place: Place) -> Sequence[tuple[str, str]]:
+    return ("region", place.region), ("point", place.point)
+
+
+def _as_is(name: str) -> str:
+    """A name as a value that Envoy takes for no format."""
+    return header_text(name).replace("%", "%%")
 
 
 _TO_SERVERS = {"timeout": "0s", "idle_timeout": "300s", "auto_host_rewrite": True}
@@ -197,8 +208,7 @@ def _undecided(config: ServeConfig, schedule: Schedule, utc_s: float) -> dict[st
             "request_headers_to_remove": ["authorization", "x-api-key"],
             "response_headers_to_add": [
                 *told,
-                _header("x-wattlas-region", place.region),
-                _header("x-wattlas-point", place.point),
+                *(_header(f"x-wattlas-{word}", _as_is(name)) for word, name in _named(place)),
             ],
         }
         for place, weight in sorted(weights.items())

@@ -8,7 +8,7 @@ from typing import Any
 from wattlas.errors import UsageError
 from wattlas.serve.config import ServeConfig
 from wattlas.serve.schedule import Schedule
-from wattlas.serve.table import Place
+from wattlas.serve.table import Place, slashed
 from wattlas.studies.export.litellm import PROVIDER
 
 MODULE = "wattlas_litellm"
@@ -59,8 +59,8 @@ def _deployment(
     variant = schedule.points[place.point].variant
     served = config.document.served
     model = served.get(place.point) or served.get(variant) or variant
-    upstream = config.document.upstreams[place.region]
     address = config.endpoints.of(place.region, place.point, variant).address
+    upstream = config.document.upstreams[place.region]
     key = f"os.environ/{upstream.key_env}" if upstream.key_env else "none"
     return {
         "model_name": name,
@@ -70,7 +70,7 @@ def _deployment(
             "api_key": key,
         },
         "model_info": {
-            "id": "/".join((name, *place)),
+            "id": slashed(name, *place),
             "region": place.region,
             "point": place.point,
             "fallback": fallback,

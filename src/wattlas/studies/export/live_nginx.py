@@ -8,20 +8,25 @@ access log tells what became of each, in the form of Envoy's, and settles them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from wattlas.errors import UsageError
 from wattlas.model.endpoints import Address
 from wattlas.serve.config import ServeConfig, host_port
 from wattlas.serve.gateway.endpoints import ENDPOINTS
+from wattlas.serve.gateway.upstream import header_text
 from wattlas.serve.schedule import Schedule
-from wattlas.serve.table import Place
+from wattlas.serve.table import Place, slashed
 
 DECIDED_IN = "500ms"
 """How long a request waits for its decision; then it is served in full."""
 TOLD = ("id", "region", "point", "model", "tier", "reason")
 SHOWN = ("region", "point", "model", "tier", "reason")
 """What clients may see: the sealed decision is none of their business."""
+MOST_PARTS = 10_000
+"""Shares are hundredths of a percent."""
+BESIDE_KEY = 31
+"""Bytes that nginx holds beside a key of a map, and more."""
 _PLAIN = re.compile(r"[\w.:/@~+-]+")
 
 
@@ -60,11 +65,20 @@ def live_nginx(
 
 def quoted(text: str) -> str:
     """A text as nginx reads it. Raises UsageError for one that it would read otherwise."""
-    if _PLAIN.fullmatch(text):
-        return text
+    return text if _PLAIN.fullmatch(text) else f'"{_escaped(text)}"'
+
+
+def _escaped(text: str) -> str:
+    """A text within quotation marks. Raises UsageError for one that nginx would read otherwise."""
     if "$" in text or not text.isprintable():
         raise UsageError(f"`{text}` cannot stand in nginx's configuration. Rename it.")
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _key_of(region: str, point: str) -> str:
+    """A place in a map. No header of ours has a tab, and no key that begins with one has a meaning
+    of its own."""
+    return f'"\\t{region}\\t{point}"'
 
 
 def _indented(lines: Iterator[str]) -> list[str]:
@@ -101,10 +115,14 @@ def _maps(
     config: ServeConfig, schedule: Schedule, places: list[Place], utc_s: float
 ) -> Iterator[str]:
     """What follows from the place that was decided."""
-    yield 'map "$wattlas_region/$wattlas_point" $wattlas_upstream {'
+    names = [(header_text(place.region), header_text(place.point)) for place in places]
+    _refuse_alike(names)
+    longest = max(len(region + point) for region, point in names)
+    yield f"map_hash_bucket_size {1 << (longest + BESIDE_KEY).bit_length()};"
+    yield f"map {_key_of('$wattlas_region', '$wattlas_point')} $wattlas_upstream {{"
     yield "    default $wattlas_undecided;"
-    for n, place in enumerate(places):
-        yield f"    {quoted('/'.join(place))} place_{n};"
+    for n, each in enumerate(names):
+        yield f"    {_key_of(*map(_escaped, each))} place_{n};"
     yield "}"
     columns = {
         "scheme": [
@@ -112,8 +130,9 @@ def _maps(
         ],
         "host": [_server_of(config, schedule, place).host for place in places],
         "key": [_key(config, place) for place in places],
-        "served_region": [place.region for place in places],
-        "served_point": [place.point for place in places],
+        "served_region": [region for region, _ in names],
+        "served_point": [point for _, point in names],
+        "served": [slashed(*place) for place in places],
     }
     for name, values in columns.items():
         yield f"map $wattlas_upstream $wattlas_{name} {{"
@@ -129,6 +148,17 @@ def _maps(
     yield "}"
 
 
+def _refuse_alike(names: Sequence[tuple[str, str]]) -> None:
+    """Names of places as headers tell them: nginx does not tell large letters from small ones."""
+    seen: dict[tuple[str, str], tuple[str, str]] = {}
+    for region, point in names:
+        key = region.lower(), point.lower()
+        if key in seen:
+            both = f"`{region}`, `{point}` and {', '.join(f'`{name}`' for name in seen[key])}"
+            raise UsageError(f"nginx takes {both} for one place. Rename a region or a point.")
+        seen[key] = region, point
+
+
 def _key(config: ServeConfig, place: Place) -> str:
     key = config.upstream_keys.get(place.region)
     return f"Bearer {key}" if key else ""
@@ -142,10 +172,14 @@ def _shares(schedule: Schedule, places: list[Place], utc_s: float) -> Iterator[s
             sums[place] = sums.get(place, 0.0) + share
     whole = sum(sums.values())
     *first, last = sorted(sums)
+    upto, before = 0.0, 0
     for place in first:
-        percent = round(100.0 * sums[place] / whole, 2)
-        if percent > 0:
-            yield f"{percent:.2f}% place_{places.index(place)};"
+        upto += sums[place]
+        # Of what all before it come to: parts that are rounded up alone may be more than a whole.
+        bound = min(round(MOST_PARTS * upto / whole), MOST_PARTS)
+        if bound > before:
+            yield f"{(bound - before) / 100:.2f}% place_{places.index(place)};"
+        before = bound
     yield f"* place_{places.index(last)};"
 
 
@@ -153,7 +187,7 @@ def _log(path: str) -> Iterator[str]:
     """What became of each request, as a line of JSON that settles it."""
     fields = {
         "id": '"$wattlas_id"', "status": "$status", "flags": '"$wattlas_flags"',
-        "cluster": '"$wattlas_served_region/$wattlas_served_point"',
+        "cluster": '"$wattlas_served"',
         "type": '"$sent_http_content_type"', "bytes_in": "$wattlas_bytes_in",
         "bytes_out": "$body_bytes_sent",
     }  # fmt: skip
