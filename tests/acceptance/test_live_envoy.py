@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.test_gateways import free_port, program
-from tests.serve.live import KEYS, Live, configuration
+from tests.serve.live import KEYS, Live, answer, configuration
 from tests.serve.toys import run_apart
 from wattlas.cli import run
 
@@ -153,46 +154,60 @@ class Behind:
         self.live.end()
 
 
-@pytest.fixture(scope="module")
-def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Behind]:
+@contextmanager
+def running(folder: Path) -> Iterator[Behind]:
     """All of it."""
     program("envoy")
-    made = Behind(tmp_path_factory.mktemp("behind"))
+    made = Behind(folder)
     yield made
     made.stop()
 
 
-def test_the_cap_is_exact_and_survives_kills(behind: Behind) -> None:
+@pytest.fixture(scope="module")
+def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Behind]:
+    """One for all tests that count what they do themselves."""
+    with running(tmp_path_factory.mktemp("behind")) as made:
+        yield made
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[Behind]:
+    """One that nobody else asked."""
+    with running(tmp_path) as made:
+        yield made
+
+
+def test_the_cap_is_exact_and_survives_kills(fresh: Behind) -> None:
     """No prefix of what clients got is over; ledger, clients and servers agree on every request."""
-    behind.load(1200)
-    decided = behind.counts["degraded", "decided"] + behind.counts["full", "decided"]
-    late = behind.counts["full", "undecided"]  # Envoy waits half a second, on a busy machine, too
+    fresh.load(1200)
+    decided = fresh.counts["degraded", "decided"] + fresh.counts["full", "decided"]
+    late = fresh.counts["full", "undecided"]  # Envoy waits half a second, on a busy machine, too
     assert decided + late == 1200
     assert late <= 120
-    first = behind.settled(decided)
+    first = fresh.settled(decided)
     assert decided == len(first["rows"]) == first["delivered"]
     # How many are degraded hangs on how soon the log is read; none over the cap, in any case.
-    assert 0 < behind.counts["degraded", "decided"] <= 0.15 * decided
-    behind.kill()
-    behind.load(80)  # nobody decides: full service
-    behind.start()
-    behind.load(600)
-    run_apart(_killed_under_load(behind))
-    behind.start()
-    behind.load(400)
-    assert behind.low_prefixes_over == 0
-    decided = behind.counts["degraded", "decided"] + behind.counts["full", "decided"]
-    assert behind.counts["full", "undecided"] >= late + 80
-    kept = behind.settled(decided)
+    assert 0 < fresh.counts["degraded", "decided"] <= 0.15 * decided
+    fresh.kill()
+    fresh.load(80)  # nobody decides: full service
+    fresh.start()
+    fresh.load(600)
+    run_apart(_killed_under_load(fresh))
+    fresh.start()
+    fresh.load(400)
+    assert fresh.low_prefixes_over == 0
+    decided = fresh.counts["degraded", "decided"] + fresh.counts["full", "decided"]
+    assert fresh.counts["full", "undecided"] >= late + 80
+    kept = fresh.settled(decided)
     assert len(kept["rows"]) == kept["delivered"] == decided
     low = sum(degraded for degraded, *_ in kept["rows"])
-    assert low == behind.counts["degraded", "decided"]
+    assert low == fresh.counts["degraded", "decided"]
     assert low <= kept["granted"] <= PHI * (kept["delivered"] + 256)
     assert low > 0
     assert {end for _, end, *_ in kept["rows"]} == {"whole"}
     assert {method for *_, method in kept["rows"]} == {"bytes"}
-    served = Counter(a.said["model"] for s in behind.live.stubs.values() for a in s.asked)
-    assert sum(served.values()) == sum(behind.counts.values())
+    served = Counter(a.said["model"] for s in fresh.live.stubs.values() for a in s.asked)
+    assert sum(served.values()) == sum(fresh.counts.values())
 
 
 async def _killed_under_load(behind: Behind) -> None:
@@ -253,6 +268,8 @@ def test_a_server_that_fails_returns_the_permit(behind: Behind) -> None:
     for stub in behind.live.stubs.values():
         stub.behaviour = reset
     status, _, _ = run_apart(behind.ask({"authorization": f"Bearer {KEYS['acme']}"}))
+    for stub in behind.live.stubs.values():
+        stub.behaviour = answer
     assert status == 503
     kept = behind.settled(len(before["rows"]) + 1)
     assert sorted(end for _, end, *_ in kept["rows"])[0] == "failed"

@@ -154,19 +154,27 @@ class Behind:
 
 @pytest.fixture(scope="module")
 def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Behind]:
-    """A service behind Traefik."""
+    """A service behind Traefik, for all tests that leave it running."""
     made = Behind(tmp_path_factory.mktemp("traefik"))
     yield made
     made.end()
 
 
-def test_each_request_goes_where_it_was_decided(behind: Behind) -> None:
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[Behind]:
+    """One that nobody else asked."""
+    made = Behind(tmp_path)
+    yield made
+    made.end()
+
+
+def test_each_request_goes_where_it_was_decided(fresh: Behind) -> None:
     """Servers see the decision and no token of ours; the settled rows are what they served."""
     mine = {"authorization": f"Bearer {KEYS['acme']}"}
     forged = {"x-wattlas-region": "pune", "x-wattlas-tier": "degraded", "x-wattlas-id": "a.b"}
     for n in range(30):
-        assert behind.ask({**mine, **(forged if n % 3 == 0 else {})})[0] == 200
-    asked = {region: stub.asked for region, stub in behind.live.stubs.items()}
+        assert fresh.ask({**mine, **(forged if n % 3 == 0 else {})})[0] == 200
+    asked = {region: stub.asked for region, stub in fresh.live.stubs.items()}
     assert sum(map(len, asked.values())) == 30
     said = []
     for region, each in asked.items():
@@ -176,13 +184,13 @@ def test_each_request_goes_where_it_was_decided(behind: Behind) -> None:
             assert not {"x-wattlas-token", "authorization"} & set(asking.headers)
             said.append({"id": told["id"], "end": "whole", "tokens_in": 10, "tokens_out": 20})
     # The stub reads headers in lower case, and ids have capital letters: a seal is taken whole.
-    rows = behind.live.service.plane.book.in_flight
-    texts = {text.lower(): text for text in behind.live.service.plane.book.handed}
+    rows = fresh.live.service.plane.book.in_flight
+    texts = {text.lower(): text for text in fresh.live.service.plane.book.handed}
     told_back = [{**each, "id": texts[each["id"]]} for each in said]
     assert len(rows) == 30
-    assert behind.settle(told_back) == {"settled": 30, "refused": 0}
-    assert behind.settle(told_back) == {"settled": 0, "refused": 30}
-    served = Counter(row.region for row in behind.live.settled())
+    assert fresh.settle(told_back) == {"settled": 30, "refused": 0}
+    assert fresh.settle(told_back) == {"settled": 0, "refused": 30}
+    served = Counter(row.region for row in fresh.live.settled())
     assert served == {region: len(each) for region, each in asked.items() if each}
 
 
@@ -209,23 +217,23 @@ def test_the_open_door_asks_as_well(behind: Behind) -> None:
     assert "authorization" not in asked.headers
 
 
-def test_while_nobody_decides(behind: Behind) -> None:
+def test_while_nobody_decides(fresh: Behind) -> None:
     """The plain door denies: 500, and no server is asked. The open one passes in full service by
     shares, without a header of ours that a client made up, and without its key."""
-    behind.live.stop()
-    asked = {region: len(stub.asked) for region, stub in behind.live.stubs.items()}
+    fresh.live.stop()
+    asked = {region: len(stub.asked) for region, stub in fresh.live.stubs.items()}
     mine = {"authorization": f"Bearer {KEYS['acme']}", "x-wattlas-region": "oslo",
             "x-wattlas-tier": "degraded", "x-wattlas-id": "a.b.c"}  # fmt: skip
-    assert behind.ask(mine)[0] == 500
-    assert {r: len(stub.asked) for r, stub in behind.live.stubs.items()} == asked
+    assert fresh.ask(mine)[0] == 500
+    assert {r: len(stub.asked) for r, stub in fresh.live.stubs.items()} == asked
     until = time.monotonic() + 20
-    while behind.ask(mine, "open")[0] == 500:
+    while fresh.ask(mine, "open")[0] == 500:
         assert time.monotonic() < until  # until the check of health has noticed
         time.sleep(0.05)
-    asked = {region: len(stub.asked) for region, stub in behind.live.stubs.items()}
+    asked = {region: len(stub.asked) for region, stub in fresh.live.stubs.items()}
     for _ in range(8):
-        assert behind.ask(mine, "open")[0] == 200
-    served = {r: stub.asked[asked[r] :] for r, stub in behind.live.stubs.items()}
+        assert fresh.ask(mine, "open")[0] == 200
+    served = {r: stub.asked[asked[r] :] for r, stub in fresh.live.stubs.items()}
     assert {region: len(each) for region, each in served.items()} == {"oslo": 6, "austin": 2}
     for each in (one for of_region in served.values() for one in of_region):
         told = {k: v for k, v in each.headers.items() if k.startswith("x-wattlas-")}
