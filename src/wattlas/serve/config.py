@@ -45,7 +45,6 @@ from wattlas.serve.meters import (
     meter_of,
     section_problems,
 )
-from wattlas.serve.schedule import Schedule
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _LISTEN = re.compile(r"(.+):(\d{1,5})")
@@ -412,20 +411,3 @@ def _tenants(config: ServeDocument, at: Document) -> Iterator[Problem]:
             elif owner.setdefault(digest, name) != name:
                 what = f"is the key of {owner[digest]}, too"
                 yield at.problem((*path, "keys_sha256", n), what, "Give each tenant its own.")
-
-
-def mismatches(config: ServeConfig, schedule: Schedule) -> Iterator[Problem]:
-    """What configuration and schedule do not agree on: each place needs a server and a model."""
-    known = {*config.document.upstreams}
-    if config.document.gateway is not None:
-        for region in sorted({place.region for place in schedule.places} - known):
-            what = f"has no servers for `{region}`, where the schedule sends requests"
-            yield Problem("upstreams", what, f"Add `{region}` with its url.")
-    for name, model in config.document.models.items():
-        if model.klass not in schedule.bases:
-            what = f"`{model.klass}` is none of the schedule's classes"
-            yield Problem(f"models.{name}.class", what, did_you_mean(model.klass, schedule.bases))
-    metros = {config.metro_of(name) for name in config.document.tenants}
-    for metro in sorted(metros - schedule.metros):
-        fix = did_you_mean(metro, sorted(schedule.metros))
-        yield Problem("metro", f"`{metro}` is none of the schedule's metros", fix)

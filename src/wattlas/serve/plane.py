@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 from wattlas.errors import InputError, MachineError, Problem
 from wattlas.serve.accounts import rows_of
-from wattlas.serve.config import ServeConfig, mismatches, read_config
+from wattlas.serve.agreement import mismatches
+from wattlas.serve.config import ServeConfig, read_config
 from wattlas.serve.decision import Asked, Decision, Facts, Settlement, decide, settle, settle_late
 from wattlas.serve.gateway.trail import Ended
 from wattlas.serve.ledger.book import Book

@@ -19,6 +19,7 @@ from typing import Any
 
 from wattlas.errors import InputError, Problem
 from wattlas.serve.admin import admin_app
+from wattlas.serve.agreement import mismatches
 from wattlas.serve.asgi import handler_of
 from wattlas.serve.config import (
     LimitsSection,
@@ -26,7 +27,6 @@ from wattlas.serve.config import (
     ServeConfig,
     ServeDocument,
     is_database,
-    mismatches,
     read_config,
 )
 from wattlas.serve.connection import Server

@@ -11,7 +11,8 @@ from typing import Any
 
 from tests.serve.live import configuration, digest, schedule
 from wattlas.errors import InputError
-from wattlas.serve.config import ServeDocument, host_port, mismatches, read_config
+from wattlas.serve.agreement import mismatches
+from wattlas.serve.config import ServeDocument, host_port, read_config
 from wattlas.serve.schedule import read_schedule
 from wattlas.serve.table import Place
 
