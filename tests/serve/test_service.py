@@ -531,6 +531,32 @@ def test_models_of_a_class_that_the_schedule_lacks_are_refused(tmp_path: Path) -
         live.end()
 
 
+def test_points_that_the_schedule_lacks_are_told_and_taken(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A schedule to come may have them; as `served` names points, so do addresses of a region."""
+    live = Live(tmp_path)
+    live.start()
+    try:
+        urls = {region: stub.url for region, stub in live.stubs.items()}
+        stated = configuration(urls, served={"large": "llama-70b", "lagre": "x"})
+        stated["upstreams"]["oslo"]["points"] = {"smal": urls["oslo"], "small": urls["oslo"]}
+        path = live.write(stated)
+        what = "is no operating point of the schedule and no variant: it changes nothing"
+        told = [
+            f"served.lagre: `lagre` {what}. Did you mean `large`?",
+            f"upstreams.oslo.points.smal: `smal` {what}. Did you mean `small`?",
+        ]
+        assert live.service.plane.take_config(path) == []
+        assert caplog.messages[-2:] == told
+        caplog.clear()
+        check_files(path)
+        assert caplog.messages == told
+    finally:
+        live.stop()
+        live.end()
+
+
 def test_a_bug_beside_the_requests_loses_no_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from wattlas.errors import InputError, MachineError, Problem
 from wattlas.serve.accounts import rows_of
-from wattlas.serve.agreement import mismatches
+from wattlas.serve.agreement import agreed, mismatches
 from wattlas.serve.config import ServeConfig, read_config
 from wattlas.serve.decision import Asked, Decision, Facts, Settlement, decide, settle, settle_late
 from wattlas.serve.gateway.trail import Ended
@@ -252,7 +252,7 @@ class Plane:
             fresh = read_config(path)
         except InputError as error:
             return self._refused("configuration", "configs", error.problems)
-        problems = list(mismatches(fresh, self.schedule))
+        problems = agreed(fresh, self.schedule)
         if problems:
             return self._refused("configuration", "configs", problems)
         self.config = fresh

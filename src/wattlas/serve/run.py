@@ -19,7 +19,7 @@ from typing import Any
 
 from wattlas.errors import InputError, Problem
 from wattlas.serve.admin import admin_app
-from wattlas.serve.agreement import mismatches
+from wattlas.serve.agreement import agreed
 from wattlas.serve.asgi import handler_of
 from wattlas.serve.config import (
     LimitsSection,
@@ -307,6 +307,6 @@ def main(work: Coroutine[Any, Any, None]) -> None:
 def check_files(path: Path) -> None:
     """Raise InputError with everything that is wrong with a configuration and its schedule."""
     config = read_config(path)
-    problems = list(mismatches(config, read_schedule(config.schedule_path)))
+    problems = agreed(config, read_schedule(config.schedule_path))
     if problems:
         raise InputError(problems)
