@@ -73,7 +73,7 @@ def test_the_file_is_users_of_a_scenario(capsys: Captured, tmp_path: Path) -> No
     """Its keys are the fields of `model.users`, its figures those of the fit; nothing is left."""
     frame = pl.read_csv(EXAMPLE, comment_prefix="#")
     half = pl.col("respondent").str.slice(1).cast(pl.Int32) % 2 == 0
-    name = pl.when(half).then(pl.lit('the "even": 1')).otherwise(pl.lit("odd"))
+    name = pl.when(half).then(pl.lit('the "even": 1 𝔎')).otherwise(pl.lit("odd"))
     frame.with_columns(name.alias("segment")).write_csv(tmp_path / "two.csv")
     out = tmp_path / "deep" / "users.yaml"
     assert run(["tiers", "fit", str(tmp_path / "two.csv"), "--out", str(out)]) == 0

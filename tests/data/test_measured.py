@@ -223,12 +223,20 @@ def test_an_energy_log_beside_a_benchmark(tmp_path: Path) -> None:
 
 
 def test_timm_without_scores_and_power(tmp_path: Path) -> None:
-    """The benchmark tells neither; both come from options, by model or for all."""
+    """The benchmark tells neither; both come from options, by model or for all, and from those
+    only where the table has none."""
     file = written(tmp_path, TIMM)
     assert [p.where for p in problems(file, {})] == ["accuracy", "power_w"]
     point = only(file, {"accuracy": ["plover_s=0.8"], "power_w": ["250"], "hardware": ["X1"]})
     assert point.request_j == pytest.approx(250 / 500)
     assert (point.ttft_ms, point.id) == (pytest.approx(128.0), "plover_s-224px-x1-b64")
+    head, row = TIMM.splitlines()
+    stated = written(tmp_path, f"{head},accuracy,power_w,device\n{row},0.8,300,X2\n", "stated.csv")
+    assert only(stated, {}).request_j == pytest.approx(300 / 500)
+    options = {"accuracy": ["0.7"], "power_w": ["250"], "hardware": ["X1"]}
+    assert [p.where for p in problems(stated, options)] == [
+        "--accuracy", "--power-w", "--hardware",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,11 @@ def test_a_table_of_requests_needs_no_tokens(tmp_path: Path) -> None:
             "a,v,1,1,1,",
             [("profiles.a", 2)],
         ),
+        (
+            "point,variant,accuracy,request_j,request_gpu_s,prefill_ms_per_token",
+            "a,v,1,1,1,1",
+            [("ttft_ms", 1)],
+        ),
     ],
 )
 def test_a_point_without_service_time_is_refused(

@@ -15,6 +15,7 @@ import pytest
 
 from tests import oracle
 from tests.placement.worlds import SMALL_LAST, flows_of, sampled, two_weeks, world
+from wattlas.model.frictions import Frictions, Initial
 from wattlas.model.offer import full_service
 from wattlas.model.plan import Plan, Status
 from wattlas.model.scenario import Scenario
@@ -144,6 +145,28 @@ def test_nearest() -> None:
     assert found.totals.variable_usd == pytest.approx(total(s, flows, oracle.unit_usd))
 
 
+def starts_usd(s: Scenario, flows: Rule) -> float:
+    """What rises of what runs of each model in each region cost, from nothing on."""
+    runs: dict[tuple[int, str, float], np.ndarray] = defaultdict(lambda: np.zeros(s.hours.count))
+    for (_, k, r, o, t), rate in flows.items():
+        point = s.points[o]
+        runs[r, point.variant, point.accelerators][t] += rate * oracle.gpu_h(s, k, o)
+    return sum(
+        float(s.hours.weight[t]) * oracle.start_usd(s, r, variant, t, spans) * rise
+        for (r, variant, spans), level in runs.items()
+        for t, rise in enumerate(np.maximum(np.diff(level, prepend=0.0), 0.0).tolist())
+    )
+
+
+def test_what_runs_over_the_end_of_a_week_is_not_started_again() -> None:
+    """Starts are counted from step to step over both stretches, from nothing at the first."""
+    s = replace(turning(), frictions=Frictions(0.7, initial=Initial.COLD))
+    flows = spread(s, at_baseline(s))
+    usd = total(s, flows, oracle.unit_usd) + starts_usd(s, flows)
+    found = baseline(build_instance(s), "nearest")
+    assert found.totals.variable_usd == pytest.approx(usd)
+
+
 def test_what_only_the_first_week_breaks_is_said() -> None:
     """Overload of the first stretch is not forgotten in the second."""
     s = turning()
@@ -174,14 +197,21 @@ def backwards(s: Scenario) -> Scenario:
     return replace(s, signals=signals, demand_per_h=s.demand_per_h[:, :, ::-1].copy())
 
 
+def quieter(s: Scenario, part: float) -> Scenario:
+    """The same weeks with only that part of the demand in the second stretch."""
+    late = np.arange(s.hours.count) >= WEEK
+    return replace(s, demand_per_h=s.demand_per_h * np.where(late, part, 1.0))
+
+
 @cache
 def weeks() -> list[tuple[Scenario, list[Rule], list[dict[Unit, dict[int, float]]]]]:
-    """The turning weeks and the same backwards: all in each region, and what that comes to.
+    """The turning weeks, the same backwards and with quieter ends: all in each region, and what
+    that comes to.
 
     By unit value and stretch, from the first step or from that of the second stretch on.
     """
     found = []
-    for s in (turning(), backwards(turning())):
+    for s in (turning(), backwards(turning()), *(quieter(turning(), f) for f in (0.2, 0.5))):
         whole = [all_in(s, r) for r in range(4)]
         values = [
             {
@@ -199,8 +229,9 @@ def weeks() -> list[tuple[Scenario, list[Rule], list[dict[Unit, dict[int, float]
 
 @pytest.mark.parametrize(("name", "unit"), [("cost", oracle.unit_usd), ("carbon", oracle.unit_t)])
 def test_best_region(name: str, unit: Unit) -> None:
-    """One region for all weeks: the best over the hours of both, not of the last or the first."""
-    same_as_last, same_as_other = set(), set()
+    """One region for all weeks: the best over the hours of both, not of the last or the first, nor
+    of the one that costs more."""
+    same_as_last, same_as_other, same_as_worst = set(), set(), set()
     other = oracle.unit_t if unit is oracle.unit_usd else oracle.unit_usd
     for s, whole, values in weeks():
         best, late, by_other = (
@@ -209,9 +240,12 @@ def test_best_region(name: str, unit: Unit) -> None:
         )
         same_as_last.add(best == late)
         same_as_other.add(best == by_other)
+        worst = [max(v[unit][WEEK], v[unit][0] - v[unit][WEEK]) for v in values]
+        same_as_worst.add(best == worst.index(min(worst)))
         assert_flows(baseline(build_instance(s), f"best_region_{name}"), whole[best])
     assert same_as_last == {True, False}
     assert False in same_as_other
+    assert False in same_as_worst
 
 
 def greedy(s: Scenario, unit: Unit) -> Rule:

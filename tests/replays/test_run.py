@@ -27,7 +27,7 @@ from wattlas.policy.protocol import Forecast
 from wattlas.policy.registry import policy_of
 from wattlas.policy.routing import Routing
 from wattlas.replays.arrivals.stream import AtRates
-from wattlas.replays.outcome import Outcome
+from wattlas.replays.outcome import Metered, Outcome
 from wattlas.replays.run import replay, shrunk
 from wattlas.replays.service.model import PowerCurve, ServiceModel
 from wattlas.replays.service.serving import Serving
@@ -78,7 +78,8 @@ def _flat(tiny: Scenario) -> tuple[Scenario, dict[str, ServiceModel]]:
 
 def test_metered_energy_is_the_plans_where_power_is(tiny: Scenario) -> None:
     """∫P(n) dt with the plan's joules per request and no idle power is the plan's energy bill;
-    idle power adds what replicas draw with nothing to do, and movable stays.
+    idle power adds what replicas draw with nothing to do, and movable stays. No request at all
+    draws none.
     """
     world, services = _flat(tiny)
     policy = optimum(world)
@@ -96,6 +97,9 @@ def test_metered_energy_is_the_plans_where_power_is(tiny: Scenario) -> None:
     assert metered is not None
     assert metered.idle_usd > 0.0
     assert metered.movable_usd == pytest.approx(outcome.metered.energy_usd, rel=1e-6)
+    idle = replace(world, demand_per_h=np.zeros_like(world.demand_per_h))
+    none = replay(idle, optimum(idle), AtRates(idle), serving=Serving(warm))
+    assert none.metered == Metered(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def test_every_request_once_and_sums_are_accounts(tiny: Scenario) -> None:

@@ -177,8 +177,9 @@ def test_units_that_nobody_said(tmp_path: Path) -> None:
     named = {"time": "when", "tokens_in": "prompt", "tokens_out": "answer"}
     with pytest.raises(UsageError, match="no layout fits"):
         open_trace(path, changed=named)
-    requests = open_trace(path, changed={**named, "unit": "ms"}).log()
-    np.testing.assert_allclose(requests.t_s, [0.0, 1.5])
+    for unit, second in {"s": 0, "ms": 3, "us": 6, "ns": 9}.items():
+        requests = open_trace(path, changed={**named, "unit": unit}).log()
+        np.testing.assert_allclose(requests.t_s, [0.0, 1500 / 10**second], rtol=1e-12)
     with pytest.raises(UsageError, match="`minutes` is none"):
         TraceLayout("x", "t", "minutes", "a", "b")
 

@@ -55,8 +55,10 @@ def test_no_temporary_file_stays(folder: Path) -> None:
 def test_rewriting_removes_stale_tables(folder: Path, made: Studied) -> None:
     """A second result in the same folder leaves no table of the first behind."""
     part = {"places": made.frames["places"]}
-    write_results(folder, dict(made.meta), part)
+    scenario = {**made.meta["scenario"], "title": "Kälte 𝔎"}
+    write_results(folder, {**made.meta, "scenario": scenario}, part)
     assert {p.name for p in folder.iterdir()} == {"meta.json", "places.parquet"}
+    assert '"title": "Kälte 𝔎"' in (folder / "meta.json").read_text(encoding="utf-8")
     assert not open_results(folder).has("flows")
 
 

@@ -479,6 +479,7 @@ def test_yaml_reads_the_same_everywhere() -> None:
     """Texts that YAML 1.1 takes for something else come back as they went in."""
     data = {
         "NO": ["NO", "1e6", "12:30", "on", "", "~"], "on": {"@type": "x/y", "n": 3, "yes": True},
+        "𝔎 ü": "𝔎",
         "empty": {}, "none": [], "nested": [{"a": [1, {"b": "ü\n\t\"'"}]}],
     }  # fmt: skip
     text = yaml_text([data, {"second": 1}], ["A head", "of two\nlines"])

@@ -158,7 +158,7 @@ def _moved(s: Scenario, columns: dict[str, np.ndarray]) -> float:
 def _metered(run: Replay) -> Metered | None:
     """Energy by region and step times PUE, price and intensity; None where nobody gave power."""
     s = run.scenario
-    if not run.replicas.pools.power_w.any() or not run.meter:
+    if not run.replicas.pools.power_w.any():
         return None
     meter = np.array(run.meter).reshape(run.steps, 2, s.shape[2], s.shape[3]).sum(axis=3)
     kwh = meter.transpose(1, 2, 0) / J_PER_KWH

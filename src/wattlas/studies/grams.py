@@ -184,7 +184,7 @@ def _grams(
     if not np.isfinite(kwh[region]):
         return np.full(g_per_kwh.shape[1], np.inf)
     grams: np.ndarray = kwh[region] * g_per_kwh[region]
-    if region != client.baseline and board.moved_kwh > 0:
+    if region != client.baseline:
         grams = grams + board.moved_kwh * (g_per_kwh[region] + g_per_kwh[client.baseline]) / 2
     return grams
 

@@ -20,7 +20,7 @@ from wattlas.model.workload import State
 from wattlas.placement.fleet.certificate import certify_fleet
 from wattlas.placement.fleet.fleet import fleet
 from wattlas.placement.fleet.reach import reach
-from wattlas.placement.fleet.size import first_guess
+from wattlas.placement.fleet.size import first_guess, sample
 from wattlas.placement.fleet.terms import terms_of
 from wattlas.placement.problem.baseline_region import baseline_of
 from wattlas.placement.problem.feasibility import feasibility, first_region
@@ -255,3 +255,17 @@ def test_the_first_guess_is_what_pays() -> None:
         part = load[int(np.argmin(cost))] / load.max() if usd > 0 else 1.0
         least = terms.own_peaks[r] - instance.surplus[r].min()
         assert guess[r] == pytest.approx(max(part * terms.own_peaks[r], least))
+
+
+def test_a_sample_stands_for_the_hours_of_its_groups() -> None:
+    """As many of every group, in its order; the weights of each are its hours, or, where some
+    groups stand for others, all hours together."""
+    group = np.random.default_rng(0).permutation(np.repeat(np.arange(5), (40, 3, 1, 11, 25)))
+    steps, weight = sample(group, 3)
+    assert (group[steps] == np.repeat(np.arange(5), (3, 3, 1, 3, 3))).all()
+    assert set(steps) == set(np.flatnonzero(weight))
+    np.testing.assert_allclose(np.bincount(group, weight), np.bincount(group))
+    few, stands = sample(group, 1, 2)
+    assert (group[few] == [0, 2, 4]).all()
+    np.testing.assert_allclose(stands[few] / stands.sum(), np.array([40, 1, 25]) / 66)
+    assert stands.sum() == pytest.approx(len(group))

@@ -71,11 +71,13 @@ def of_kinds(
         }
     taken = whole_fleet(s, other, lost, OUTAGE_GPU).taken(s, other, power=power)
     name = "power_max_kw" if power else "capacity_max"
-    regions = tuple(
+    *regions, last = [
         replace(region, **{name: 1.01 * most if region.id in kinds else math.inf})  # type: ignore[arg-type]
         for region, most in zip(s.regions, taken, strict=True)
-    )
-    return replace(s, regions=regions), kinds
+    ]
+    # Where one kind runs, some can be bought, too.
+    last = replace(last, on_demand_gpu=0.4, on_demand_usd_per_gpu_h=1.0)
+    return replace(s, regions=(*regions, last)), kinds
 
 
 def proven(found: Fleet, expected: Whole) -> None:
@@ -127,6 +129,7 @@ def test_a_cap_of_the_objective_beside_contracts_and_waiting(
     assert found.optimal.carbon_kg / 1000 == pytest.approx(cap, rel=1e-9)
     assert found.limit is not None
     assert found.limit.price > 0
+    assert (len(found.prices.caps) > 0) == (window is not None)
     placed = wattlas.plan(found.scenario)
     assert placed.ok
     assert placed.totals.cost_usd <= found.optimal.cost_usd * (1 + 2e-6)
@@ -228,6 +231,7 @@ def test_sites_of_kinds_beside_contracts_and_waiting(
     s, kinds = of_kinds(seed, lost, steps, window)
     found = survivor(s, lost, kinds)
     proven(found, whole_fleet(s, kinds, lost, OUTAGE_GPU))
+    assert (len(found.prices.caps) > 0) == (window is not None)
     placed = wattlas.plan(found.scenario)
     assert placed.ok
     assert placed.totals.cost_usd <= found.optimal.cost_usd * (1 + 2e-6)

@@ -104,6 +104,10 @@ def test_a_folder_of_another_design_says_what_differs(tmp_path: Path) -> None:
         tiny(folder, Axis("regions.*.pue", (1.0, 1.1)), PRICE)
     with pytest.raises(UsageError, match='run: "plan" there, "fleet" now'):
         tiny(folder, verb="fleet")
+    written = tmp_path / "own"
+    sweep_in(written, Written(Path("tiny"), settings=("title=Kälte",)), SweepDesign((PRICE,)))
+    assert "title=Kälte" in (written / STATED).read_text(encoding="utf-8")
+    assert Written(Path("tiny")).changed({"title": "Kälte 𝔎"}).title == "Kälte 𝔎"
     base = Written(Path("tiny"), settings=("regions.oslo.pue=1.5",))
     with pytest.raises(UsageError, match="The scenario differs"):
         sweep_in(folder, base, SweepDesign((PUE, PRICE)))
