@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+import signal
 import sys
+import weakref
 from typing import Any
 
 import pytest
 from rich.progress import Progress, TaskID
 
-from wattlas.cli import run
+from wattlas.cli import interrupts, run
 from wattlas.cli.bar import StagePace, bar, duration
 from wattlas.cli.common import say
 from wattlas.cli.streams import Screen
@@ -137,3 +139,43 @@ def test_long_verbs_tell_their_stages(
     for stage in stages:
         assert stage in told.err
         assert stage not in told.out
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_python_ignores_is_not_lost(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a weak reference calls may raise nothing: the next step that a bar is told of ends."""
+    ignored: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", ignored.append)
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        interrupts.listen()
+        with bar("Plan") as tell:
+            tell("placing", 0.1)
+            held: set[int] = set()
+            watched = weakref.ref(held, lambda _: signal.raise_signal(number))
+            del held
+            assert watched() is None
+            assert [each.exc_type for each in ignored] == [KeyboardInterrupt]
+            with pytest.raises(KeyboardInterrupt):
+                tell("placing", 0.2)
+            interrupts.forget()  # the next command
+            tell("placing", 0.3)
+    finally:
+        interrupts.forget()
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    """A command in the background of a shell hears no Ctrl-C."""
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        interrupts.listen()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

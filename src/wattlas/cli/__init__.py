@@ -8,7 +8,6 @@ input, 4 infeasible, 5 stopped at a limit, 6 worse than allowed (`compare`), 7 t
 from __future__ import annotations
 
 import gc
-import signal
 import sys
 from collections.abc import Sequence
 from functools import cache
@@ -18,6 +17,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from wattlas.cli import interrupts
 from wattlas.cli.endings import end, report_error
 from wattlas.cli.streams import occupy_descriptors, screens
 from wattlas.errors import MachineError, PipeClosed
@@ -114,6 +114,7 @@ def wattlas(
 def run(arguments: Sequence[str]) -> int:
     """Do what the arguments say and return the exit code."""
     closed = sys.stdout is None
+    interrupts.forget()
     with screens():
         try:
             if closed:  # known before anything is computed
@@ -152,16 +153,10 @@ def _check_encoding(arguments: Sequence[str]) -> None:
             ) from None
 
 
-def _terminate(_number: int, _frame: Any) -> None:
-    """SIGTERM is taken like Ctrl-C, once: leftovers are removed. A second one ends at once."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    raise KeyboardInterrupt
-
-
 def main() -> None:
     """The entry point of `wattlas`."""
     occupy_descriptors()
-    signal.signal(signal.SIGTERM, _terminate)
+    interrupts.listen()
     code = run(sys.argv[1:])
     gc.freeze()  # or a last collection looks at all that is loaded: a tenth of a second
     sys.exit(code)

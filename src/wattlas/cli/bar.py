@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from wattlas.cli.interrupts import end_if_asked
 from wattlas.cli.streams import obeying, one_line
 from wattlas.model.cells import number_text
 
@@ -78,7 +79,12 @@ def duration(seconds: float) -> str:
 def bar(verb: str, total: int = 0, unit: str = "") -> Iterator[Tell]:
     """Show progress while the work lasts, and clear it when it is done."""
     pace = StagePace(total, unit)
-    with _drawn(verb, pace) if sys.stderr.isatty() else _written(verb, pace) as tell:
+    with _drawn(verb, pace) if sys.stderr.isatty() else _written(verb, pace) as show:
+
+        def tell(stage: str, share: float) -> None:
+            end_if_asked()
+            show(stage, share)
+
         yield tell
 
 

@@ -15,6 +15,7 @@ import typer
 from wattlas.cli.bar import bar
 from wattlas.cli.common import load_scenario, print_json, progress, ready_engine, say
 from wattlas.cli.heap import give_memory_back
+from wattlas.cli.interrupts import interrupt
 from wattlas.cli.tables import show
 from wattlas.data.target import try_folder
 from wattlas.units import noun
@@ -111,7 +112,7 @@ def show_folder(meta: dict[str, Any]) -> None:
 @contextmanager
 def interruptible(out: Path) -> Iterator[None]:
     """SIGTERM is taken like Ctrl-C, and either says what is kept and how to go on."""
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    before = signal.signal(signal.SIGTERM, interrupt)
     try:
         yield
     except KeyboardInterrupt:
@@ -119,7 +120,3 @@ def interruptible(out: Path) -> Iterator[None]:
         raise
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _interrupt(_number: int, _frame: Any) -> None:
-    raise KeyboardInterrupt

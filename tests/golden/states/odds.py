@@ -24,7 +24,7 @@ from tests.golden.printed import (
     tried,
 )
 from tests.golden.states.tiers import line
-from wattlas.cli import _terminate, run
+from wattlas.cli import interrupts, run
 from wattlas.report.view import _json
 from wattlas.studies import points
 from wattlas.studies.export.schedule import _places as places_of
@@ -58,8 +58,9 @@ def _odds(folder: Path) -> Iterator[str]:
         yield err.getvalue()[:300]
     before = signal.getsignal(signal.SIGTERM)
     try:
-        _terminate(15, None)
+        interrupts._terminate(15, None)
     except KeyboardInterrupt:
+        interrupts.forget()
         yield f"interrupted {signal.getsignal(signal.SIGTERM) == signal.SIG_DFL}"
     signal.signal(signal.SIGTERM, before)
     with pytest.MonkeyPatch.context() as quick:

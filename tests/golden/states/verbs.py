@@ -19,6 +19,7 @@ from tests.golden.states.options import told
 from tests.golden.states.studies import _fleet
 from wattlas.cli import (
     fleet,
+    interrupts,
     plan,
     streaming,
     study,
@@ -69,11 +70,12 @@ def _plans(_folder: Path) -> Iterator[str]:
 
     def interrupted() -> None:
         with streaming.interruptible(Path("out")):
-            streaming._interrupt(15, None)
+            streaming.interrupt(15, None)
 
     out = StringIO()
     with redirect_stderr(out), pytest.raises(KeyboardInterrupt):
         interrupted()
+    interrupts.forget()
     yield out.getvalue()
     brief = {"sentence": "s", "actions": ["do a", "do b"], "fleet": "f"}
     about = {
