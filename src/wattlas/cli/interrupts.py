@@ -11,12 +11,13 @@ import signal
 import threading
 from typing import Any
 
-_ASKED = threading.Event()
+_ASKED: list[int] = []
+"""Signals that asked; no lock, which a second one that comes meanwhile would wait for."""
 
 
-def interrupt(_number: int, _frame: Any) -> None:
+def interrupt(number: int, _frame: Any) -> None:
     """The handler of a signal that asks to end."""
-    _ASKED.set()
+    _ASKED.append(number)
     raise KeyboardInterrupt
 
 
@@ -27,7 +28,7 @@ def forget() -> None:
 
 def end_if_asked() -> None:
     """Raise KeyboardInterrupt where somebody asked to end; in the main thread alone, as Python."""
-    if _ASKED.is_set() and threading.current_thread() is threading.main_thread():
+    if _ASKED and threading.current_thread() is threading.main_thread():
         raise KeyboardInterrupt
 
 
