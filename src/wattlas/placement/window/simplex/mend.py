@@ -24,6 +24,7 @@ from wattlas.placement.window.simplex.state import (
     COLUMN,
     CROSSED,
     ETAS,
+    FAR,
     MOVES,
     NONE,
     NONZEROS,
@@ -43,7 +44,6 @@ _BELOW = 1e-9
 """How far below zero counts; the largest demand is 100."""
 _PIVOT = 1e-7
 _TIE = 1e-12
-_FAR = 1e300
 
 
 @kernel
@@ -132,7 +132,7 @@ def cheapest(p: LevelProgram, b: WindowBasis, w: Work) -> int:
     row, and that cost in `entering[STEP]`; NONE where nothing does."""
     row, regions, models = w.vec[ROW], p.cost.shape[2], p.first.shape[0] - 1
     sources, rows = p.cost.shape[1], regions * (models + 1)
-    least, largest, entered = _FAR, 0.0, NONE
+    least, largest, entered = FAR, 0.0, NONE
     for h in range(p.cost.shape[0]):
         if stands_still(p, row, h):
             continue

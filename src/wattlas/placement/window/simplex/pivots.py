@@ -17,6 +17,7 @@ from wattlas.placement.window.simplex.state import (
     CROSSED,
     ENTERED,
     ETAS,
+    FAR,
     GAVE_UP,
     MOVES,
     NONZEROS,
@@ -43,7 +44,6 @@ a tenth longer, with 150 as long, with 220 a fifteenth longer."""
 _HEAVY = 1e11
 """A reference weight that is no longer one: they only grow, and from window to window without end.
 Where they were infinite, nothing entered any more."""
-_FAR = 1e300
 _PRESENT = 1e-10
 _OFF = 1e-7
 """A slack further from its kink than that is on its own side of it, whatever its price said."""
@@ -127,7 +127,7 @@ def enter(p: LevelProgram, b: WindowBasis, w: Work, entered: int) -> None:
     w.counters[ENTERED] = entered
     for i in range(column.shape[0]):
         column[i] = 0.0
-    e[SIGN], e[SIDE], e[REACH] = 1.0, 0.0, _FAR
+    e[SIGN], e[SIDE], e[REACH] = 1.0, 0.0, FAR
     if entered >= 0:
         hs = entered // regions
         h, r, key = hs // p.cost.shape[1], entered % regions, b.key[hs]

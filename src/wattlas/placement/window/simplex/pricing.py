@@ -11,6 +11,7 @@ from wattlas.placement.engine.jit import kernel, smaller
 from wattlas.placement.window.simplex.solves import btran
 from wattlas.placement.window.simplex.state import (
     F8,
+    FAR,
     ROW,
     Factors,
     LevelProgram,
@@ -20,7 +21,6 @@ from wattlas.placement.window.simplex.state import (
 
 _TOLERANCE = 1e-9
 """A reduced cost that counts; the largest cost is 100."""
-_FAR = 1e300
 _MOVED = 1e-13
 """Prices of levels that differ by less have moved together."""
 
@@ -60,7 +60,7 @@ def level(p: LevelProgram, row: F8, h: int, m: int, out: F8) -> float:
         after = row[first + rows :]
         for r in range(regions):
             out[r] -= after[r]
-    lowest, below = _FAR, _FAR
+    lowest, below = FAR, FAR
     for r in range(regions):
         lowest, below = smaller(lowest, out[r]), smaller(below, -out[r])
     return -below - lowest

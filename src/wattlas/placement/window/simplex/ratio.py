@@ -13,6 +13,7 @@ from wattlas.placement.window.simplex.state import (
     COLUMN,
     CROSSED,
     ENTERED,
+    FAR,
     NONZEROS,
     OWN,
     PIVOT,
@@ -33,7 +34,6 @@ _PIVOT = 1e-9
 _TIE = 1e-9
 """Steps that differ by less are ties: of them the largest pivot leaves."""
 _FLAT = 1e-12
-_FAR = 1e300
 
 
 @kernel
@@ -72,7 +72,7 @@ def breakpoints(p: LevelProgram, b: WindowBasis, w: Work) -> None:
         rate = w.rate[owner]
         if rate > _PIVOT:
             add_break(w, max(b.key_value[owner], 0.0) / rate, -1.0, rate, -1 - owner)
-    if entered < 0 and w.entering[REACH] < _FAR:
+    if entered < 0 and w.entering[REACH] < FAR:
         add_break(w, w.entering[REACH], -1.0, 1.0, OWN)
 
 
@@ -100,7 +100,7 @@ def leaving(w: Work) -> int:
     count[CROSSED] = 0
     slope = w.entering[SLOPE]
     while True:
-        nearest, at = -1, _FAR
+        nearest, at = -1, FAR
         for n in range(count[BREAKS]):
             if not w.used[n] and breaks[AT, n] < at:
                 nearest, at = n, breaks[AT, n]

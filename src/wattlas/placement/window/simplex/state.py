@@ -32,6 +32,9 @@ B1 = NDArray[np.bool_]
 CLOSED = 1e6
 "Cost of a closed column; the largest open cost is 100."
 
+FAR = 1e300
+"More than any price or step."
+
 OPTIMAL, GAVE_UP = 0, 1
 "How a run ends."
 
