@@ -14,7 +14,7 @@ import numpy as np
 from scipy import sparse
 
 from benchmarks.registry import Benchmark, Figure, RunOptions
-from benchmarks.shared import alike_as_one, as_instance, shared_module
+from benchmarks.shared import as_instance, shared_module
 from wattlas.data.scenario_file import example
 from wattlas.model.scenario import Scenario
 from wattlas.placement.fleet.outage import outages
@@ -22,6 +22,7 @@ from wattlas.placement.fleet.reach import reach
 from wattlas.placement.fleet.size import EXACT, Sizing
 from wattlas.placement.fleet.terms import FleetTerms, terms_of
 from wattlas.placement.hour import highs
+from wattlas.placement.hour.merge_sources import alike_as_one
 
 SIZES = {"tiny": 24, "week": 168, "month": 744, "year": 8760}
 """Hours of the embedded world."""
@@ -134,7 +135,7 @@ def large_terms(options: RunOptions, hours: int = L_HOURS) -> FleetTerms:
         surplus=np.zeros(whole.capacity.shape),
     )
     measure = replace(measure, per_unserved=whole.unserved_usd)
-    instance, measure = alike_as_one(whole, measure)
+    instance, measure, _ = alike_as_one(whole, measure)
     regions = len(arrays["cap"])
     each, none, free = np.ones(regions), np.zeros(regions), np.full(regions, np.inf)
     most = (instance.most_gpu_h.T @ instance.demand).max(axis=1)

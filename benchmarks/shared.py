@@ -15,7 +15,7 @@ from benchmarks.registry import RunOptions
 from benchmarks.worlds import from_arrays
 from wattlas.placement.engine import HourlyProgram
 from wattlas.placement.hour.engine_hour import compact, program
-from wattlas.placement.hour.merge_sources import merged
+from wattlas.placement.hour.merge_sources import alike_as_one
 from wattlas.placement.hour.protocol import HourProblem
 from wattlas.placement.problem.instance import Instance, build_instance
 from wattlas.placement.problem.unit_values import Measure
@@ -60,13 +60,8 @@ def as_instance(arrays: Arrays) -> tuple[Instance, Measure]:
 
 def merged_program(instance: Instance, measure: Measure) -> HourlyProgram:
     """What `plan` hands to the engine: sources with the same places at the same costs as one."""
-    return compact(program(HourProblem(*alike_as_one(instance, measure)))[0])[0]
-
-
-def alike_as_one(instance: Instance, measure: Measure) -> tuple[Instance, Measure]:
-    """The instance with alike sources as one, where many are, and the measure of it."""
-    made = merged(instance, [measure])
-    return (instance, measure) if made is None else (made[0], measure.of_sources(made[1]))
+    few, measure_of_few, _ = alike_as_one(instance, measure)
+    return compact(program(HourProblem(few, measure_of_few))[0])[0]
 
 
 def cpu(work: Callable[[], Any]) -> tuple[Any, float]:

@@ -21,7 +21,7 @@ from wattlas.model.unit_values import carbon_t_per_kwh, energy_usd_per_kwh
 from wattlas.placement.constraints.registry import coupling, links
 from wattlas.placement.explain import conflict
 from wattlas.placement.fleet.sites import SiteRow, most_gpu, shared_sites, site_rows
-from wattlas.placement.hour.merge_sources import merged
+from wattlas.placement.hour.merge_sources import alike_as_one
 from wattlas.placement.problem.instance import Instance, with_state_copies
 from wattlas.placement.problem.unit_values import Measure, cost
 from wattlas.units import HOURS_PER_YEAR, KG_PER_T
@@ -79,9 +79,7 @@ def terms_of(
     )
     measure = _with_idle_on_demand(cost(instance), instance, idle)
     own = _own_peaks(instance, rent_usd(scenario))
-    alike = merged(instance, [measure])
-    if alike is not None:
-        instance, measure = alike[0], measure.of_sources(alike[1])
+    instance, measure, _ = alike_as_one(instance, measure)
     held = 1.0 / _of(scenario, "utilisation_max")
     after = instance.after_loss
     ever = instance if after is None else replace(instance, allowed=after)

@@ -39,13 +39,12 @@ def kinds(
     for measure in measures:
         parts += [measure.per_request, measure.per_unserved]
     somewhere = np.flatnonzero(instance.allowed.any(axis=(1, 2)) | ~np.isnan(instance.unserved_usd))
-    numbered = _numbered(parts, somewhere)
-    if numbered.max(initial=-1) + 1 < len(somewhere):  # else rows cannot part what is apart
-        dense = [array for rows in hourly_rows(instance).values() for array in rows.dense]
-        numbered = _numbered([*parts, *dense], somewhere)
     kind = np.full(instance.sources, -1, dtype=np.int64)
-    kind[somewhere] = numbered
-    return somewhere[np.unique(numbered, return_index=True)[1]], kind
+    kind[somewhere] = _numbered(parts, somewhere)
+    if kind.max(initial=-1) + 1 < len(somewhere):  # else rows cannot part what is apart
+        dense = [array for rows in hourly_rows(instance).values() for array in rows.dense]
+        kind[somewhere] = _numbered([kind, *dense], somewhere)
+    return somewhere[np.unique(kind[somewhere], return_index=True)[1]], kind
 
 
 def _numbered(parts: Sequence[np.ndarray], sources: np.ndarray) -> np.ndarray:
@@ -71,6 +70,18 @@ def merged(
         return None
     demand = summed_by(instance.demand[somewhere], kind[somewhere], len(first))
     return replace(instance.rows_of(first), demand=demand), first, kind
+
+
+def alike_as_one(
+    instance: Instance, measure: Measure
+) -> tuple[Instance, Measure, np.ndarray | None]:
+    """The instance with alike sources as one, the measure of it, and the kind of each source; both
+    as they are, and None, where `merged` is."""
+    made = merged(instance, [measure])
+    if made is None:
+        return instance, measure, None
+    few, first, kind = made
+    return few, measure.of_sources(first), kind
 
 
 def shared_out(flows: SourceFlows, instance: Instance, kind_of: np.ndarray) -> SourceFlows:

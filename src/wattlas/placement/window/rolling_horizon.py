@@ -21,7 +21,7 @@ from wattlas.model.plan import SolveInfo, Status
 from wattlas.placement.constraints.registry import linked, links
 from wattlas.placement.engine import OPTIMAL
 from wattlas.placement.hour.dispatch import solve_hours
-from wattlas.placement.hour.merge_sources import merged, shared_out
+from wattlas.placement.hour.merge_sources import alike_as_one, shared_out
 from wattlas.placement.hour.protocol import Solution, join_steps, unsolved
 from wattlas.placement.hour.prune import pruned
 from wattlas.placement.problem.flows import SourceFlows, join
@@ -84,10 +84,7 @@ class RollingHorizon:
                     continue
                 first = link.before_first(instance, steps)
                 self.before |= {} if first is None else {link.name: first}
-            alike = merged(few, measures)
-            if alike is not None:
-                few, first, self.kind = alike
-                measure = measure.of_sources(first)
+            few, measure, self.kind = alike_as_one(few, measure)
         self.before |= before or {}
         self.instance, self.measure = few, measure
         size = len(few.columns) * len(steps)
